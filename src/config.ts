@@ -1,0 +1,166 @@
+import { type Static, type TSchema, type TString, Type } from 'typebox'
+import { Value } from 'typebox/value'
+
+/** How a variable is explained when its value is refused; the two members stand in its schema. */
+const Explanation = Type.Object({
+  /** Completes 'is not …'. */
+  expects: Type.String(),
+  /** A value that would be accepted. */
+  example: Type.String(),
+  default: Type.Optional(Type.Unknown()),
+  type: Type.Optional(Type.String()),
+})
+
+const guidPattern = '[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}'
+const addressPattern = '[0-9a-fA-F.:]+(?:/\\d{1,3})?'
+
+const Guid = (example: string) => Type.String({ pattern: `^${guidPattern}$`, expects: 'a GUID', example })
+
+const Url = (example: string, options: { default?: string } = {}) =>
+  Type.Refine(
+    Type.String({ expects: 'an https URL (http is accepted on this machine only)', example, ...options }),
+    isServiceUrl,
+  )
+
+const List = (item: TString, expects: string, example: string) =>
+  Type.Array(item, { default: [], expects: `${expects}, or several separated by commas`, example })
+
+/**
+ * Every variable the service reads, with its default. `.env.example` says what each one means.
+ * `DefaultAzureCredential` reads its own `AZURE_*` variables, and they are not declared here.
+ */
+export const ConfigSchema = Type.Object({
+  HOST: Type.String({ default: '127.0.0.1', minLength: 1, expects: 'an address to listen on', example: '0.0.0.0' }),
+  PORT: Type.Integer({
+    default: 3000,
+    minimum: 0,
+    maximum: 65_535,
+    expects: 'a port from 0 to 65535',
+    example: '3000',
+  }),
+  LOG_LEVEL: Type.Enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'], {
+    default: 'info',
+    expects: 'one of fatal, error, warn, info, debug, trace, silent',
+    example: 'info',
+  }),
+  TRUST_PROXY: Type.String({
+    default: 'false',
+    pattern: `^(?:true|false|${addressPattern}(?:,${addressPattern})*)$`,
+    expects: 'true, false, or the addresses of your proxies',
+    example: '10.0.0.0/8',
+  }),
+  RATE_LIMIT_PER_MINUTE: Type.Integer({
+    default: 600,
+    minimum: 1,
+    expects: 'a number of requests, 1 or more',
+    example: '600',
+  }),
+
+  ENTRA_TENANT_ID: Guid('3f2504e0-4f89-41d3-9a0c-0305e82c3301'),
+  ENTRA_API_CLIENT_ID: Guid('6b29fc40-ca47-4067-b31d-00dd010662da'),
+  ENTRA_API_AUDIENCES: List(Type.String({ minLength: 1 }), 'an audience', 'api://orders'),
+  ENTRA_AUTHORITY_HOST: Url('https://login.microsoftonline.us', { default: 'https://login.microsoftonline.com' }),
+  ENTRA_ALLOWED_CLIENT_IDS: List(
+    Type.String({ pattern: `^${guidPattern}$` }),
+    'a GUID',
+    '9f0c2f8e-0f3d-4f53-8f0e-1f1f8a1d2b11',
+  ),
+  ENTRA_ALLOW_GUESTS: Type.Boolean({ default: false, expects: 'true or false', example: 'false' }),
+
+  KEY_VAULT_URL: Url('https://my-vault.vault.azure.net'),
+  THIRD_PARTY_API_ENDPOINT: Url('https://my-number-api.azurewebsites.net/api/RandomNumber'),
+  THIRD_PARTY_API_SECRET_NAME: Type.String({
+    pattern: '^[0-9a-zA-Z-]{1,127}$',
+    expects: 'the name of a Key Vault secret (letters, digits and hyphens)',
+    example: 'number-api-key',
+  }),
+  THIRD_PARTY_API_TIMEOUT_MS: Type.Integer({
+    default: 5_000,
+    minimum: 1,
+    maximum: 60_000,
+    expects: 'a number of milliseconds from 1 to 60000',
+    example: '5000',
+  }),
+  STORAGE_QUEUE_URL: Url('https://mystorage.queue.core.windows.net/code-requests'),
+  STORAGE_QUEUE_MESSAGE_ENCODING: Type.Enum(['text', 'base64'], {
+    default: 'text',
+    expects: 'text or base64',
+    example: 'text',
+  }),
+})
+
+export type Config = Static<typeof ConfigSchema>
+
+/** The environment does not configure the service. `faults` has one line for each variable at fault. */
+export class ConfigError extends Error {
+  /** EX_CONFIG of sysexits.h: 'something was found in an unconfigured or misconfigured state'. */
+  static readonly exitCode = 78
+  readonly faults: readonly string[]
+
+  constructor(faults: readonly string[]) {
+    super(`The configuration has ${faults.length} ${faults.length === 1 ? 'fault' : 'faults'}:\n${faults.join('\n')}`)
+    this.name = 'ConfigError'
+    this.faults = faults
+  }
+}
+
+const QueueConfigSchema = Type.Pick(ConfigSchema, ['STORAGE_QUEUE_URL', 'STORAGE_QUEUE_MESSAGE_ENCODING'])
+
+/**
+ * Reads the configuration of the service.
+ * @param env the process's environment, or another set of variables
+ * @throws {ConfigError} naming every variable at fault, what is wrong with it, and an example
+ */
+export function loadConfig(env: NodeJS.ProcessEnv = process.env): Config {
+  return Value.Parse(ConfigSchema, readVariables(ConfigSchema.properties, env))
+}
+
+/** The same for tools that need the queue alone. */
+export function loadQueueConfig(env: NodeJS.ProcessEnv = process.env): Static<typeof QueueConfigSchema> {
+  return Value.Parse(QueueConfigSchema, readVariables(QueueConfigSchema.properties, env))
+}
+
+function readVariables(schemas: Readonly<Record<string, TSchema>>, env: NodeJS.ProcessEnv): Record<string, unknown> {
+  const faults: string[] = []
+  const values: Record<string, unknown> = {}
+  for (const [name, schema] of Object.entries(schemas)) {
+    const result = readVariable(schema, env[name]?.trim() ?? '')
+    if ('fault' in result) faults.push(`${name} ${result.fault}`)
+    else values[name] = result.value
+  }
+  if (faults.length > 0) throw new ConfigError(faults)
+  return values
+}
+
+/** An empty variable counts as absent: container platforms cannot always leave one out. The value itself is not repeated, it may be a secret in the wrong place. */
+function readVariable(schema: TSchema, text: string): { value: unknown } | { fault: string } {
+  const { expects, example, type, default: fallback } = Value.Parse(Explanation, schema)
+  if (text === '') return fallback === undefined ? { fault: `is missing, for example ${example}` } : { value: fallback }
+  const value = convert(text, type)
+  return Value.Check(schema, value) ? { value } : { fault: `is not ${expects}, for example ${example}` }
+}
+
+/** From text to what the schema's type asks for; what cannot be converted stays as it is and fails the schema's check. */
+function convert(text: string, type: string | undefined): unknown {
+  switch (type) {
+    case 'array':
+      return text.split(',').map((item) => item.trim())
+    case 'integer':
+      return Number(text)
+    case 'boolean':
+      return text === 'true' || text === 'false' ? text === 'true' : text
+    default:
+      return text
+  }
+}
+
+/** https everywhere; plain http to this machine only, where no network is crossed. */
+function isServiceUrl(text: string): boolean {
+  const url = URL.parse(text)
+  if (url === null || url.username !== '' || url.hash !== '') return false
+  return url.protocol === 'https:' || (url.protocol === 'http:' && isLoopback(url.hostname))
+}
+
+function isLoopback(hostname: string): boolean {
+  return hostname === 'localhost' || hostname === '[::1]' || /^127(?:\.\d{1,3}){3}$/.test(hostname)
+}

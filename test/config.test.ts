@@ -1,0 +1,122 @@
+import assert from 'node:assert/strict'
+import { readFileSync } from 'node:fs'
+import { test } from 'node:test'
+import { ConfigError, ConfigSchema, loadConfig, loadQueueConfig } from '../src/config.ts'
+
+const complete = {
+  ENTRA_TENANT_ID: '3f2504e0-4f89-41d3-9a0c-0305e82c3301',
+  ENTRA_API_CLIENT_ID: '6b29fc40-ca47-4067-b31d-00dd010662da',
+  KEY_VAULT_URL: 'https://my-vault.vault.azure.net',
+  THIRD_PARTY_API_ENDPOINT: 'https://numbers.example/api/RandomNumber',
+  THIRD_PARTY_API_SECRET_NAME: 'number-api-key',
+  STORAGE_QUEUE_URL: 'https://mystorage.queue.core.windows.net/code-requests',
+}
+
+function faultsOf(env: Record<string, string>): readonly string[] {
+  try {
+    loadConfig(env)
+  } catch (error) {
+    assert.ok(error instanceof ConfigError)
+    return error.faults
+  }
+  return []
+}
+
+test('takes the defaults of the contract', () => {
+  assert.deepEqual(loadConfig(complete), {
+    ...complete,
+    HOST: '127.0.0.1',
+    PORT: 3000,
+    LOG_LEVEL: 'info',
+    TRUST_PROXY: 'false',
+    RATE_LIMIT_PER_MINUTE: 600,
+    ENTRA_API_AUDIENCES: [],
+    ENTRA_AUTHORITY_HOST: 'https://login.microsoftonline.com',
+    ENTRA_ALLOWED_CLIENT_IDS: [],
+    ENTRA_ALLOW_GUESTS: false,
+    THIRD_PARTY_API_TIMEOUT_MS: 5000,
+    STORAGE_QUEUE_MESSAGE_ENCODING: 'text',
+  })
+})
+
+test('names every variable that is missing, each with an example', () => {
+  const faults = faultsOf({})
+  assert.deepEqual(
+    faults.map((fault) => fault.split(' ')[0]),
+    Object.keys(complete),
+  )
+  for (const fault of faults) assert.match(fault, /^[A-Z0-9_]+ is missing, for example \S+$/)
+})
+
+test('counts an empty variable as missing, and one of blanks too', () => {
+  assert.match(faultsOf({ ...complete, KEY_VAULT_URL: '' })[0] ?? '', /^KEY_VAULT_URL is missing/)
+  assert.match(faultsOf({ ...complete, KEY_VAULT_URL: '  ' })[0] ?? '', /^KEY_VAULT_URL is missing/)
+  assert.equal(loadConfig({ ...complete, PORT: '' }).PORT, 3000)
+})
+
+const malformed: Array<[name: string, values: string[]]> = [
+  ['PORT', ['abc', '-1', '65536', '3000.5', '30 00']],
+  ['LOG_LEVEL', ['loud', 'INFO']],
+  ['TRUST_PROXY', ['yes', '10.0.0.0/8,', 'everybody']],
+  ['RATE_LIMIT_PER_MINUTE', ['0', '-5', 'many']],
+  ['ENTRA_TENANT_ID', ['contoso.onmicrosoft.com', 'common', '3f2504e0-4f89-41d3-9a0c-0305e82c330']],
+  ['ENTRA_API_CLIENT_ID', ['api://6b29fc40-ca47-4067-b31d-00dd010662da']],
+  ['ENTRA_ALLOWED_CLIENT_IDS', ['a', '6b29fc40-ca47-4067-b31d-00dd010662da;6b29fc40-ca47-4067-b31d-00dd010662da']],
+  ['ENTRA_ALLOW_GUESTS', ['si', 'TRUE', '2']],
+  ['ENTRA_AUTHORITY_HOST', ['login.microsoftonline.com', 'http://login.microsoftonline.com', 'ftp://x']],
+  ['KEY_VAULT_URL', ['my-vault', 'http://my-vault.vault.azure.net', 'https://user@my-vault.vault.azure.net']],
+  ['THIRD_PARTY_API_ENDPOINT', ['http://127.0.0.1.evil.example/', 'http://10.0.0.1/api']],
+  ['THIRD_PARTY_API_SECRET_NAME', ['number_api_key', 'a/b']],
+  ['THIRD_PARTY_API_TIMEOUT_MS', ['0', '60001', '5s']],
+  ['STORAGE_QUEUE_MESSAGE_ENCODING', ['utf8']],
+]
+for (const [name, values] of malformed) {
+  test(`refuses ${name} = ${values.join(' | ')} and does not repeat the value`, () => {
+    for (const value of values) {
+      const faults = faultsOf({ ...complete, [name]: value })
+      assert.equal(faults.length, 1, `${value}: ${faults.join()}`)
+      assert.match(faults[0] ?? '', new RegExp(`^${name} is not .+, for example \\S+`))
+    }
+  })
+}
+
+test('names every fault at once', () => {
+  const faults = faultsOf({ ...complete, PORT: 'x', LOG_LEVEL: 'y', KEY_VAULT_URL: 'z' })
+  assert.deepEqual(
+    faults.map((fault) => fault.split(' ')[0]),
+    ['PORT', 'LOG_LEVEL', 'KEY_VAULT_URL'],
+  )
+})
+
+test('reads lists, trimmed, and plain http to this machine', () => {
+  const config = loadConfig({
+    ...complete,
+    ENTRA_API_AUDIENCES: 'api://a, https://b.example ',
+    THIRD_PARTY_API_ENDPOINT: 'http://127.0.0.1:8080/api',
+    ENTRA_ALLOW_GUESTS: 'true',
+  })
+  assert.deepEqual(config.ENTRA_API_AUDIENCES, ['api://a', 'https://b.example'])
+  assert.equal(config.THIRD_PARTY_API_ENDPOINT, 'http://127.0.0.1:8080/api')
+  assert.equal(config.ENTRA_ALLOW_GUESTS, true)
+})
+
+test('asks tools that need only the queue for nothing else', () => {
+  const { STORAGE_QUEUE_URL } = complete
+  assert.equal(loadQueueConfig({ STORAGE_QUEUE_URL }).STORAGE_QUEUE_URL, STORAGE_QUEUE_URL)
+  assert.throws(() => loadQueueConfig({}), /STORAGE_QUEUE_URL is missing/)
+})
+
+test('.env.example has every variable of the schema and no other, and its defaults are the real ones', () => {
+  const lines = readFileSync(new URL('../.env.example', import.meta.url), 'utf8').split('\n')
+  const documented = new Map<string, string>()
+  for (const line of lines) {
+    const [, name, value] = /^#? ?([A-Z0-9_]+)=(.*)$/.exec(line) ?? []
+    if (name !== undefined && value !== undefined && !name.startsWith('AZURE_')) documented.set(name, value)
+  }
+  assert.deepEqual([...documented.keys()].sort(), Object.keys(ConfigSchema.properties).sort())
+  const required = Object.keys(complete)
+  for (const name of required) assert.ok(lines.includes(`${name}=`), `${name} must be set, so its line stands ready`)
+  for (const [name, value] of Object.entries(loadConfig(complete))) {
+    if (!required.includes(name)) assert.equal(documented.get(name), String(value), name)
+  }
+})
