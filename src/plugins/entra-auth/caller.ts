@@ -1,0 +1,97 @@
+import type { VerifiedClaims } from './claims.ts'
+
+/** How the application that got the token proved who it is (`azpacr`, `appidacr`): 0 not at all, 1 secret, 2 certificate. */
+type CredentialStrength = 'none' | 'secret' | 'certificate' | 'unknown'
+
+/** Who is calling, from a verified token. Deeply frozen. */
+export interface Caller {
+  readonly kind: 'app' | 'user'
+  /** `tid`. Together with `objectId` the caller's identity; a name, an e-mail or a UPN never is. */
+  readonly tenantId: string | undefined
+  /** `oid`: the object of the user, or of the application's service principal. */
+  readonly objectId: string | undefined
+  readonly subject: string
+  /** `azp` (v2) or `appid` (v1): the application that got the token. */
+  readonly clientId: string | undefined
+  /** App roles. Granted to an app, or assigned to a user; policies check an app's only. */
+  readonly roles: ReadonlySet<string>
+  /** Delegated scopes. Policies check a user's only. */
+  readonly scopes: ReadonlySet<string>
+  readonly isGuest: boolean
+  readonly credential: CredentialStrength
+  /** `uti` or `jti`, for correlation with Entra's sign-in logs. */
+  readonly tokenId: string | undefined
+  readonly issuer: string
+  readonly claims: VerifiedClaims
+}
+
+/**
+ * Decides who is calling. Claims that nobody decides on are read loosely: an odd shape counts as absent.
+ * Source: 'Access token claims reference' and 'Secure applications and APIs by validating claims', Microsoft Learn.
+ */
+export function createCaller(claims: VerifiedClaims): Caller {
+  const kind = isAppOnly(claims) ? 'app' : 'user'
+  return Object.freeze({
+    kind,
+    tenantId: readText(claims['tid']),
+    objectId: readText(claims['oid']),
+    subject: claims.sub,
+    clientId: readText(claims['azp']) ?? readText(claims['appid']),
+    roles: frozenSet(readList(claims['roles'])),
+    scopes: frozenSet(readText(claims['scp'])?.split(' ').filter(Boolean) ?? []),
+    isGuest: kind === 'user' && isGuest(claims),
+    credential: readCredential(claims['azpacr'] ?? claims['appidacr']),
+    tokenId: readText(claims['uti']) ?? readText(claims['jti']),
+    issuer: claims.iss,
+    claims: deepFreeze(claims),
+  })
+}
+
+/** `idtyp` is an optional claim that says it; without it, an app's token names the same object twice and has no scope. */
+function isAppOnly({ idtyp, oid, sub, scp }: VerifiedClaims): boolean {
+  if (idtyp !== undefined) return idtyp === 'app'
+  return typeof oid === 'string' && oid === sub && scp === undefined
+}
+
+/** `acct` is an optional claim, 1 for a guest; `idp` is there when another tenant or provider signed the user in. */
+function isGuest({ acct, idp, tid }: VerifiedClaims): boolean {
+  if (acct !== undefined) return Number(acct) === 1
+  return typeof idp === 'string' && !(typeof tid === 'string' && idp.includes(tid))
+}
+
+function readCredential(value: unknown): CredentialStrength {
+  switch (String(value)) {
+    case '0':
+      return 'none'
+    case '1':
+      return 'secret'
+    case '2':
+      return 'certificate'
+    default:
+      return 'unknown'
+  }
+}
+
+function readText(value: unknown): string | undefined {
+  return typeof value === 'string' && value !== '' ? value : undefined
+}
+
+function readList(value: unknown): string[] {
+  return Array.isArray(value) ? value.filter((item) => typeof item === 'string') : []
+}
+
+/** `Object.freeze` alone leaves a Set's entries open to change. */
+function frozenSet(values: readonly string[]): ReadonlySet<string> {
+  const refuse = () => {
+    throw new TypeError('The caller of a request cannot be changed.')
+  }
+  return Object.freeze(Object.assign(new Set(values), { add: refuse, delete: refuse, clear: refuse }))
+}
+
+function deepFreeze<T>(value: T): T {
+  if (typeof value === 'object' && value !== null && !Object.isFrozen(value)) {
+    Object.freeze(value)
+    Object.values(value).forEach(deepFreeze)
+  }
+  return value
+}

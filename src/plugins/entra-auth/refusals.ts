@@ -1,0 +1,90 @@
+import { type ErrorHeaders, PublicError, UnavailableError } from '../../errors.ts'
+
+export type InvalidTokenCode =
+  | 'token_malformed'
+  | 'token_algorithm'
+  | 'token_key_unknown'
+  | 'token_signature'
+  | 'token_issuer'
+  | 'token_audience'
+  | 'token_expired'
+  | 'token_not_yet_valid'
+  | 'token_claim_missing'
+
+export type ForbiddenCode = 'role_missing' | 'scope_missing' | 'caller_not_allowed' | 'guest_not_allowed'
+
+interface RefusalOptions {
+  status: 401 | 403
+  code: InvalidTokenCode | ForbiddenCode | 'token_missing'
+  title: string
+  detail: string
+  /** `error` and `scope` of the challenge (RFC 6750, section 3). */
+  challenge?: Readonly<Record<string, string>>
+}
+
+/** A request that is refused for who sent it. Carries its `WWW-Authenticate` challenge (RFC 6750, section 3). */
+export abstract class AccessRefusedError extends PublicError {
+  readonly #challenge: Readonly<Record<string, string>>
+  /** Where a client finds out how to get a token (RFC 9728, section 5.1); set once the request's own URL is known. */
+  resourceMetadataUrl: string | undefined
+
+  constructor({ challenge = {}, ...options }: RefusalOptions) {
+    super(options)
+    this.#challenge = challenge
+  }
+
+  override get headers(): ErrorHeaders {
+    const parameters = Object.entries({
+      ...this.#challenge,
+      ...(this.resourceMetadataUrl !== undefined && { resource_metadata: this.resourceMetadataUrl }),
+    }).map(([name, value]) => `${name}="${toQuotedText(value)}"`)
+    return { 'www-authenticate': parameters.length === 0 ? 'Bearer' : `Bearer ${parameters.join(', ')}` }
+  }
+}
+
+/** No bearer token came. The challenge has no error code, as RFC 6750, section 3.1, asks. */
+export class TokenMissingError extends AccessRefusedError {
+  constructor(detail = 'Send an access token in the header "Authorization: Bearer <token>". No other place is read.') {
+    super({ status: 401, code: 'token_missing', title: 'An access token is needed.', detail })
+  }
+}
+
+/** A token came and is not accepted (RFC 6750, section 3.1, `invalid_token`). */
+export class InvalidTokenError extends AccessRefusedError {
+  constructor(code: InvalidTokenCode, detail: string) {
+    super({
+      status: 401,
+      code,
+      title: 'The access token is not accepted.',
+      detail,
+      challenge: { error: 'invalid_token', error_description: detail },
+    })
+  }
+}
+
+/** The caller is known, and may not do this (RFC 6750, section 3.1, `insufficient_scope`). */
+export class ForbiddenError extends AccessRefusedError {
+  constructor(code: ForbiddenCode, detail: string) {
+    super({
+      status: 403,
+      code,
+      title: 'The caller may not do this.',
+      detail,
+      challenge: { error: 'insufficient_scope', error_description: detail },
+    })
+  }
+}
+
+/** The issuer's keys are out of reach, so that no token can be checked: the fault is not the caller's. */
+export class KeysUnavailableError extends UnavailableError {
+  constructor(cause?: unknown) {
+    super('keys_unavailable', "The token issuer's signing keys are out of reach. Send the request again shortly.", {
+      cause,
+    })
+  }
+}
+
+/** RFC 6750, section 3: `error_description` has printable ASCII without double quote and backslash. */
+function toQuotedText(text: string): string {
+  return text.replaceAll('"', "'").replace(/[^\x20-\x7e]|\\/g, '?')
+}
