@@ -1,0 +1,97 @@
+import rateLimit from '@fastify/rate-limit'
+import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox'
+import Fastify, { type FastifyInstance, LogController } from 'fastify'
+import { createCredential } from './azure/credential.ts'
+import type { Config } from './config.ts'
+import { createLoggerOptions } from './logging.ts'
+import entraAuth from './plugins/entra-auth/index.ts'
+import gracefulClose from './plugins/graceful-close.ts'
+import keyVault from './plugins/key-vault.ts'
+import numberApi from './plugins/number-api.ts'
+import problemDetails, { answerError, rateLimited } from './plugins/problem-details.ts'
+import readiness from './plugins/readiness.ts'
+import requestLog from './plugins/request-log.ts'
+import storageQueue from './plugins/storage-queue.ts'
+import getcode from './routes/getcode.ts'
+import health from './routes/health.ts'
+import home from './routes/home.ts'
+import protectedResource from './routes/protected-resource.ts'
+
+/** A token may have 16 KiB; with Node's default of 16 KiB for all headers, a longer one would be refused unexplained. */
+const MAX_HEADER_BYTES = 32 * 1024
+const MAX_BODY_BYTES = 16 * 1024
+const MINUTE_MS = 60_000
+
+/** The service, ready to listen. Its neighbours are not waited for: `/readyz` says when they are there. */
+export async function buildApp(config: Config): Promise<FastifyInstance> {
+  const app = Fastify({
+    logger: createLoggerOptions(config.LOG_LEVEL),
+    // One line a request comes from the plugin request-log.
+    logController: new LogController({ disableRequestLogging: true, requestIdLogLabel: 'requestId' }),
+    trustProxy: parseTrustProxy(config.TRUST_PROXY),
+    // Faults that Fastify finds before any plugin has its say, such as a URL that cannot be decoded.
+    frameworkErrors: answerError,
+    genReqId: () => crypto.randomUUID(),
+    bodyLimit: MAX_BODY_BYTES,
+    http: { maxHeaderSize: MAX_HEADER_BYTES },
+    // A HEAD request must not issue a code; routes that have a harmless GET opt in.
+    exposeHeadRoutes: false,
+  }).withTypeProvider<TypeBoxTypeProvider>()
+
+  await app.register(requestLog)
+  await app.register(problemDetails)
+  await app.register(gracefulClose)
+  app.addHook('onRequest', async (_request, reply) => {
+    reply.headers({ 'cache-control': 'no-store', 'x-content-type-options': 'nosniff' })
+  })
+
+  const credential = createCredential()
+  await app.register(keyVault, { url: config.KEY_VAULT_URL, credential })
+  await app.register(storageQueue, {
+    url: config.STORAGE_QUEUE_URL,
+    credential,
+    messageEncoding: config.STORAGE_QUEUE_MESSAGE_ENCODING,
+  })
+  await app.register(numberApi, {
+    endpoint: config.THIRD_PARTY_API_ENDPOINT,
+    timeoutMs: config.THIRD_PARTY_API_TIMEOUT_MS,
+    secretName: config.THIRD_PARTY_API_SECRET_NAME,
+  })
+  await app.register(entraAuth, {
+    tenantId: config.ENTRA_TENANT_ID,
+    clientId: config.ENTRA_API_CLIENT_ID,
+    audiences: config.ENTRA_API_AUDIENCES,
+    authorityHost: config.ENTRA_AUTHORITY_HOST,
+    allowedClientIds: config.ENTRA_ALLOWED_CLIENT_IDS,
+    allowGuests: config.ENTRA_ALLOW_GUESTS,
+  })
+
+  await app.register(readiness)
+  app.readiness.add('keys', app.entraAuth.assertReady)
+  app.readiness.add('keyVault', app.numberApi.refreshAccessKey)
+  app.readiness.add('queue', app.queue.countMessages)
+  app.readiness.add('numberApi', app.numberApi.fetchNumber)
+
+  await app.register(home)
+  await app.register(health)
+  await app.register(protectedResource, { scopes: [`api://${config.ENTRA_API_CLIENT_ID}/.default`] })
+
+  await app.register(async (api) => {
+    api.entraAuth.protect(api)
+    await api.register(rateLimit, {
+      max: config.RATE_LIMIT_PER_MINUTE,
+      timeWindow: MINUTE_MS,
+      enableDraftSpec: true,
+      // Runs behind the authentication, so that nobody uses up another's allowance.
+      keyGenerator: ({ caller }) => `${caller.tenantId} ${caller.clientId ?? caller.subject}`,
+      errorResponseBuilder: (_request, { max, ttl }) => rateLimited(max, Math.ceil(ttl / 1_000)),
+    })
+    await api.register(getcode)
+  })
+
+  return app
+}
+
+function parseTrustProxy(value: string): boolean | string {
+  return value === 'true' || value === 'false' ? value === 'true' : value
+}

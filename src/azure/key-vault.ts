@@ -1,0 +1,47 @@
+import { SecretClient } from '@azure/keyvault-secrets'
+import { UnavailableError } from '../errors.ts'
+import type { Credential } from './credential.ts'
+import { summarizeFault } from './fault-summary.ts'
+
+/** Two further tries within about a second; whoever waits is served better by a 503 than by a long silence. */
+const RETRIES = { maxRetries: 2, retryDelayInMs: 200, maxRetryDelayInMs: 1_000 }
+
+export interface KeyVaultOptions {
+  /** `https://<name>.vault.azure.net` */
+  url: string
+  credential: Credential
+}
+
+/** Reads secrets from one Key Vault. */
+export function createKeyVault({ url, credential }: KeyVaultOptions) {
+  const client = new SecretClient(url, credential, {
+    retryOptions: RETRIES,
+    // The vault's challenge names the domain that tokens are for, and a vault on this machine is in no such domain.
+    disableChallengeResourceVerification: isLoopback(new URL(url).hostname),
+  })
+  return {
+    /**
+     * The current version of a secret.
+     * @throws {UnavailableError} `secret_unavailable` when there is no such secret, no right to read it, or no vault
+     */
+    async getSecret(name: string, signal?: AbortSignal): Promise<string> {
+      const { value } = await client.getSecret(name, signal && { abortSignal: signal }).catch((error: unknown) => {
+        throw secretUnavailable(summarizeFault(error))
+      })
+      if (value === undefined || value === '') throw secretUnavailable(new Error(`the secret ${name} is empty`))
+      return value
+    },
+  }
+}
+
+export type KeyVault = ReturnType<typeof createKeyVault>
+
+function secretUnavailable(cause: Error): UnavailableError {
+  return new UnavailableError('secret_unavailable', 'A secret that this service needs cannot be read for the moment.', {
+    cause,
+  })
+}
+
+function isLoopback(hostname: string): boolean {
+  return hostname === 'localhost' || hostname === '[::1]' || hostname.startsWith('127.')
+}

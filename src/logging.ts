@@ -1,0 +1,34 @@
+import type { FastifyRequest } from 'fastify'
+import type { LoggerOptions } from 'pino'
+
+/**
+ * Logger options with serializers that let nothing secret through: of a request only its method, path and address (no
+ * header, no query, where people put tokens by mistake), of an error no more than its text and stack.
+ */
+export function createLoggerOptions(level: string): LoggerOptions {
+  return {
+    level,
+    base: null,
+    serializers: { req: serializeRequest, err: serializeError },
+    // A second net under the serializers, for whatever a later log call passes by mistake.
+    redact: ['*.headers', '*.authorization', '*["x-functions-key"]', '*.token', '*.accessToken', '*.secret'],
+  }
+}
+
+function serializeRequest(request: FastifyRequest) {
+  return { method: request.method, path: request.url.split('?')[0], remoteAddress: request.ip }
+}
+
+interface LoggedError {
+  name: string
+  message: string
+  stack?: string | undefined
+  cause?: LoggedError
+}
+
+/** Errors of HTTP clients hold whole requests and their headers in further members: those stay behind. */
+function serializeError(error: unknown): LoggedError {
+  if (!(error instanceof Error)) return { name: 'Error', message: String(error) }
+  const { name, message, stack, cause } = error
+  return { name, message, stack, ...(cause !== undefined && { cause: serializeError(cause) }) }
+}

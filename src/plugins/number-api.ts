@@ -1,0 +1,149 @@
+import type { FastifyPluginAsync } from 'fastify'
+import fp from 'fastify-plugin'
+import { Type } from 'typebox'
+import { Value } from 'typebox/value'
+import { Pool } from 'undici'
+import { NumberApiError, UnavailableError } from '../errors.ts'
+import { createRefreshedValue, type RefreshedValue } from './refreshed-value.ts'
+
+/** A rotated access key is taken over within this time even when the number API still accepts the old one. */
+const KEY_REFRESH_EVERY_MS = 10 * 60 * 1_000
+const KEY_READ_TIMEOUT_MS = 5_000
+/** More connections only lengthen the tail (docs of undici: pipelining is off, so one is one request at a time). */
+const CONNECTIONS = 16
+/** `{"value":1000}` with room for white space and further members. */
+const MAX_BODY_BYTES = 4_096
+
+const Answer = Type.Object({ value: Type.Integer({ minimum: 0, maximum: Number.MAX_SAFE_INTEGER }) })
+
+interface NumberApiOptions {
+  /** The whole URL to ask. */
+  endpoint: string
+  /** Milliseconds for one call, from sending to the last byte. */
+  timeoutMs: number
+  /** Name of the access key in the Key Vault of the plugin `key-vault`. */
+  secretName: string
+}
+
+type AccessKey = Pick<RefreshedValue<string>, 'value' | 'refresh'>
+
+/** The third party's number API: `GET` with the key in `x-functions-key`, answered by `{"value": <integer>}`. */
+function createNumberApi(options: Omit<NumberApiOptions, 'secretName'>, accessKey: AccessKey) {
+  const { origin, pathname, search } = new URL(options.endpoint)
+  const pool = new Pool(origin, { connections: CONNECTIONS, connect: { timeout: options.timeoutMs } })
+
+  async function ask(key: string): Promise<{ status: number; body: string }> {
+    const signal = AbortSignal.timeout(options.timeoutMs)
+    try {
+      const response = await pool.request({
+        method: 'GET',
+        path: pathname + search,
+        headers: { 'x-functions-key': key, accept: 'application/json' },
+        signal,
+      })
+      if (response.statusCode === 200) return { status: 200, body: await readText(response.body) }
+      await response.body.dump()
+      return { status: response.statusCode, body: '' }
+    } catch (cause) {
+      if (cause instanceof NumberApiError) throw cause
+      if (signal.aborted || isTimeout(cause)) {
+        throw new NumberApiError(
+          'number_api_timeout',
+          `The number API did not answer within ${options.timeoutMs} ms.`,
+          { cause },
+        )
+      }
+      throw new NumberApiError('number_api_failed', 'The number API could not be reached.', { cause })
+    }
+  }
+
+  /** Reads the key again when it was refused, unless another request has done so since. */
+  async function keyAfter(refused: string): Promise<string> {
+    const { value } = accessKey
+    return value !== undefined && value !== refused ? value : await readKey()
+  }
+
+  async function readKey(): Promise<string> {
+    try {
+      return await accessKey.refresh()
+    } catch (cause) {
+      throw new UnavailableError('secret_unavailable', "The number API's access key cannot be read for the moment.", {
+        cause,
+      })
+    }
+  }
+
+  return {
+    /**
+     * @throws {NumberApiError} when there is no usable answer in time
+     * @throws {UnavailableError} `secret_unavailable` when the access key cannot be read
+     */
+    async fetchNumber(): Promise<number> {
+      const key = accessKey.value ?? (await readKey())
+      let answer = await ask(key)
+      if (answer.status === 401 || answer.status === 403) answer = await ask(await keyAfter(key))
+      return parseAnswer(answer.status, answer.body)
+    },
+    /** Reads the access key from the vault now; the one in use stays when that fails. */
+    refreshAccessKey: readKey,
+    close: () => pool.close(),
+  }
+}
+
+function parseAnswer(status: number, body: string): number {
+  if (status !== 200) {
+    throw new NumberApiError('number_api_failed', `The number API answered with status ${status}.`, {
+      upstreamStatus: status,
+    })
+  }
+  const answer = parseJson(body)
+  if (Value.Check(Answer, answer)) return answer.value
+  throw new NumberApiError('number_api_invalid', 'The number API answered without a whole number in "value".')
+}
+
+async function readText(body: AsyncIterable<Uint8Array>): Promise<string> {
+  const chunks: Uint8Array[] = []
+  let size = 0
+  for await (const chunk of body) {
+    size += chunk.byteLength
+    if (size > MAX_BODY_BYTES) throw new NumberApiError('number_api_invalid', 'The number API answered too much.')
+    chunks.push(chunk)
+  }
+  return Buffer.concat(chunks).toString()
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch {
+    return undefined
+  }
+}
+
+function isTimeout(error: unknown): boolean {
+  return error instanceof Error && 'code' in error && /^UND_ERR_\w*TIMEOUT$/.test(String(error.code))
+}
+
+declare module 'fastify' {
+  interface FastifyInstance {
+    numberApi: Omit<ReturnType<typeof createNumberApi>, 'close'>
+  }
+}
+
+const numberApi: FastifyPluginAsync<NumberApiOptions> = async (app, options) => {
+  const accessKey = createRefreshedValue({
+    load: (signal) => app.keyVault.getSecret(options.secretName, signal),
+    loadTimeoutMs: KEY_READ_TIMEOUT_MS,
+    refreshEveryMs: KEY_REFRESH_EVERY_MS,
+    onFailure: (error) => app.log.warn({ err: error, secret: options.secretName }, 'the access key could not be read'),
+  })
+  const api = createNumberApi(options, accessKey)
+  app.decorate('numberApi', api)
+  app.addHook('onClose', async () => {
+    accessKey.stop()
+    await api.close()
+  })
+  accessKey.refreshInBackground()
+}
+
+export default fp(numberApi, { name: 'number-api', fastify: '5.x', dependencies: ['key-vault'] })

@@ -1,0 +1,98 @@
+import type { FastifyError, FastifyPluginAsync, FastifyReply, FastifyRequest } from 'fastify'
+import fp from 'fastify-plugin'
+import { PublicError } from '../errors.ts'
+
+const METHODS = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS']
+
+/** The one error handler: everything that is thrown becomes problem details (RFC 9457). */
+export function answerError(error: unknown, request: FastifyRequest, reply: FastifyReply): FastifyReply {
+  const problem = toPublicError(error)
+  const { code, status, detail } = problem
+  request.outcome = { problem: code, detail }
+  if (status >= 500) request.log.error({ err: error, problem: code }, detail)
+  return reply
+    .code(status)
+    .headers({ 'cache-control': 'no-store', ...problem.headers })
+    .type('application/problem+json')
+    .send(problem.toProblem(request.id))
+}
+
+/** No route has this method and URL: 405 when another method has, 404 otherwise (RFC 9110, section 15.5.6). */
+function answerNotFound(request: FastifyRequest, reply: FastifyReply): FastifyReply {
+  const url = request.url.split('?')[0] ?? request.url
+  const allowed = METHODS.filter((method) => request.server.hasRoute({ method, url }))
+  if (allowed.length === 0) {
+    return answerError(clientError(404, 'not_found', 'Not found.', `There is nothing at ${url}.`), request, reply)
+  }
+  const allow = allowed.join(', ')
+  const detail = `${request.method} is not possible here; ${allow} is.`
+  return answerError(clientError(405, 'method_not_allowed', 'Method not allowed.', detail, { allow }), request, reply)
+}
+
+/** @param retryAfterSeconds until the caller's next request is served */
+export function rateLimited(limitPerMinute: number, retryAfterSeconds: number): PublicError {
+  const detail = `A caller may send ${limitPerMinute} requests a minute. Wait ${retryAfterSeconds} s.`
+  const headers = { 'retry-after': String(retryAfterSeconds) }
+  return clientError(429, 'rate_limited', 'Too many requests.', detail, headers)
+}
+
+function toPublicError(error: unknown): PublicError {
+  if (error instanceof PublicError) return error
+  return (isFastifyError(error) && fromFastify(error)) || internalError(error)
+}
+
+/** Fastify's own refusals by their HTTP status; its messages are about the request alone and safe to show. */
+function fromFastify({ statusCode, message }: FastifyError): PublicError | undefined {
+  switch (statusCode) {
+    case 400:
+      return clientError(400, 'request_invalid', 'The request is not valid.', message)
+    case 404:
+      return clientError(404, 'not_found', 'Not found.', message)
+    case 413:
+      return clientError(413, 'payload_too_large', 'The body is too large.', message)
+    case 415:
+      return clientError(415, 'media_type', 'The media type is not supported.', message)
+    default:
+      return undefined
+  }
+}
+
+function clientError(
+  status: number,
+  code: string,
+  title: string,
+  detail: string,
+  headers: Record<string, string> = {},
+) {
+  return new PublicError({ status, code, title, detail, headers })
+}
+
+function internalError(cause: unknown): PublicError {
+  return new PublicError({
+    status: 500,
+    code: 'internal',
+    title: 'Something went wrong in this service.',
+    detail: 'The request was not served. The operators find the cause in the log under the request id.',
+    cause,
+  })
+}
+
+function isFastifyError(error: unknown): error is FastifyError {
+  return error instanceof Error && 'code' in error && String(error.code).startsWith('FST_')
+}
+
+declare module 'fastify' {
+  interface FastifyRequest {
+    /** Why the request was not served; null when it was. */
+    outcome: { problem: string; detail: string } | null
+  }
+}
+
+/** Answers every error, and every URL without a route, with `application/problem+json`. */
+const problemDetails: FastifyPluginAsync = async (app) => {
+  app.decorateRequest('outcome', null)
+  app.setErrorHandler(answerError)
+  app.setNotFoundHandler(answerNotFound)
+}
+
+export default fp(problemDetails, { name: 'problem-details', fastify: '5.x' })

@@ -1,0 +1,61 @@
+import type { FastifyPluginAsync } from 'fastify'
+import fp from 'fastify-plugin'
+import { withDeadline } from './deadline.ts'
+
+/** Probes come from many places at once (load balancers, people); each neighbour is asked at most this often. */
+const CHECK_EVERY_MS = 2_000
+const CHECK_TIMEOUT_MS = 3_000
+
+/** Rejects while the neighbour cannot be used. */
+type Check = () => Promise<unknown>
+
+/** Gathers what the service needs before it can serve, and asks each part how it is. */
+function createReadiness(onFailure: (name: string, error: unknown) => void) {
+  const checks = new Map<string, () => Promise<boolean>>()
+
+  function add(name: string, check: Check): void {
+    let result: Promise<boolean> | undefined
+    let startedAt = Number.NEGATIVE_INFINITY
+    checks.set(name, () => {
+      if (result === undefined || Date.now() - startedAt >= CHECK_EVERY_MS) {
+        startedAt = Date.now()
+        result = succeeds(check, (error) => onFailure(name, error))
+      }
+      return result
+    })
+  }
+
+  return {
+    add,
+    /** Every part by its name, and whether it can be used. */
+    async report(): Promise<Record<string, boolean>> {
+      const entries = [...checks].map(async ([name, check]) => [name, await check()] as const)
+      return Object.fromEntries(await Promise.all(entries))
+    },
+  }
+}
+
+async function succeeds(check: Check, onFailure: (error: unknown) => void): Promise<boolean> {
+  try {
+    await withDeadline(check, CHECK_TIMEOUT_MS)
+    return true
+  } catch (error) {
+    onFailure(error)
+    return false
+  }
+}
+
+declare module 'fastify' {
+  interface FastifyInstance {
+    readiness: ReturnType<typeof createReadiness>
+  }
+}
+
+const readiness: FastifyPluginAsync = async (app) => {
+  app.decorate(
+    'readiness',
+    createReadiness((part, error) => app.log.warn({ err: error, part }, 'not ready')),
+  )
+}
+
+export default fp(readiness, { name: 'readiness', fastify: '5.x' })

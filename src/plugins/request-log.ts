@@ -1,0 +1,19 @@
+import type { FastifyPluginAsync } from 'fastify'
+import fp from 'fastify-plugin'
+
+/** One line for each request, when its answer has gone out: what was asked, by whom, and what became of it. */
+const requestLog: FastifyPluginAsync = async (app) => {
+  app.addHook('onResponse', async (request, reply) => {
+    request.log.info(
+      {
+        req: request,
+        status: reply.statusCode,
+        durationMs: Math.round(reply.elapsedTime * 10) / 10,
+        ...request.outcome,
+      },
+      request.outcome === null ? 'served' : 'refused',
+    )
+  })
+}
+
+export default fp(requestLog, { name: 'request-log', fastify: '5.x' })

@@ -1,0 +1,24 @@
+import type { FastifyPluginAsync, FastifyRequest } from 'fastify'
+import fp from 'fastify-plugin'
+import { createStorageQueue, type StorageQueue, type StorageQueueOptions } from '../azure/storage-queue.ts'
+
+declare module 'fastify' {
+  interface FastifyInstance {
+    /** The application's queue client, shared by all requests. */
+    queue: StorageQueue
+  }
+  interface FastifyRequest {
+    readonly queue: StorageQueue
+  }
+}
+
+const storageQueue: FastifyPluginAsync<StorageQueueOptions> = async (app, options) => {
+  app.decorate('queue', createStorageQueue(options))
+  app.decorateRequest('queue', {
+    getter(this: FastifyRequest) {
+      return this.server.queue
+    },
+  })
+}
+
+export default fp(storageQueue, { name: 'storage-queue', fastify: '5.x' })

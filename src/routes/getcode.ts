@@ -1,0 +1,22 @@
+import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
+import fp from 'fastify-plugin'
+import { IssuedCode } from '../codes/code.ts'
+import { issueCode } from '../codes/issue-code.ts'
+
+/** `GET /api/v1/getcode`: a one-time code, which is on the queue by the time the caller has it. */
+const getcode: FastifyPluginAsyncTypebox = async (app) => {
+  app.get(
+    '/api/v1/getcode',
+    {
+      config: { policy: { roles: ['Codes.Issue'], scopes: ['user_impersonation'] } },
+      schema: { response: { 200: IssuedCode } },
+    },
+    async (request) => await issueCode({ numberApi: app.numberApi, queue: request.queue }),
+  )
+}
+
+export default fp(getcode, {
+  name: 'route-getcode',
+  encapsulate: true,
+  dependencies: ['entra-auth', 'number-api', 'storage-queue'],
+})

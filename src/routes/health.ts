@@ -1,0 +1,32 @@
+import { type FastifyPluginAsyncTypebox, Type } from '@fastify/type-provider-typebox'
+import fp from 'fastify-plugin'
+
+const PartState = Type.Enum(['ok', 'unavailable'])
+const Readiness = Type.Object({
+  status: Type.Enum(['ready', 'not_ready']),
+  checks: Type.Record(Type.String(), PartState),
+})
+
+/** `GET /healthz`: the process answers. `GET /readyz`: it can serve, and how each of its neighbours is. */
+const health: FastifyPluginAsyncTypebox = async (app) => {
+  app.get(
+    '/healthz',
+    { exposeHeadRoute: true, schema: { response: { 200: Type.Object({ status: Type.Literal('ok') }) } } },
+    async () => ({ status: 'ok' as const }),
+  )
+
+  app.get(
+    '/readyz',
+    { exposeHeadRoute: true, schema: { response: { 200: Readiness, 503: Readiness } } },
+    async (_request, reply) => {
+      const report = Object.entries(await app.readiness.report())
+      const isReady = report.every(([, isUsable]) => isUsable)
+      const checks = Object.fromEntries(
+        report.map(([part, isUsable]) => [part, isUsable ? 'ok' : 'unavailable'] as const),
+      )
+      return reply.code(isReady ? 200 : 503).send({ status: isReady ? 'ready' : 'not_ready', checks })
+    },
+  )
+}
+
+export default fp(health, { name: 'route-health', encapsulate: true, dependencies: ['readiness'] })

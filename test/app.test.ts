@@ -1,0 +1,122 @@
+import assert from 'node:assert/strict'
+import { after, afterEach, test } from 'node:test'
+import type { Part } from '../local-cloud/faults.ts'
+import { startApp } from './helpers/app.ts'
+import { startCloud } from './helpers/cloud.ts'
+import { assertProblem } from './helpers/problem.ts'
+
+const cloud = await startCloud()
+const app = await startApp({ after }, cloud)
+afterEach(() => cloud.faults.clear())
+
+test('GET /healthz answers while the process lives', async () => {
+  const response = await app.inject('/healthz')
+  assert.deepEqual([response.statusCode, response.json()], [200, { status: 'ok' }])
+  assert.equal((await app.inject({ method: 'HEAD', url: '/healthz' })).statusCode, 200)
+})
+
+test('GET /readyz names the state of the keys, Key Vault, the queue and the number API', async () => {
+  const response = await app.inject('/readyz')
+  assert.equal(response.statusCode, 200)
+  const checks = { keys: 'ok', keyVault: 'ok', queue: 'ok', numberApi: 'ok' }
+  assert.deepEqual(response.json(), { status: 'ready', checks })
+})
+
+const parts: Array<[part: Part, unavailable: string[]]> = [
+  ['entra', ['keys']],
+  ['keyVault', ['keyVault', 'numberApi']],
+  ['numberApi', ['numberApi']],
+]
+for (const [part, expected] of parts) {
+  test(`GET /readyz answers 503 and names ${expected.join(' and ')} when ${part} is down at the start`, async (t) => {
+    cloud.faults.set(part, { outage: true })
+    const starting = await startApp(t, cloud)
+    const response = await starting.inject('/readyz')
+    assert.equal(response.statusCode, 503)
+    const { status, checks }: { status: string; checks: Record<string, string> } = response.json()
+    assert.equal(status, 'not_ready')
+    const unavailable = Object.keys(checks).filter((name) => checks[name] !== 'ok')
+    assert.deepEqual(unavailable, expected)
+  })
+}
+
+test('GET /readyz answers 503 when the queue is down, in time for a probe', async (t) => {
+  const cut = await startApp(t, cloud, { STORAGE_QUEUE_URL: 'https://localhost:9/devstoreaccount1/code-requests' })
+  const response = await cut.inject('/readyz')
+  assert.equal(response.statusCode, 503)
+  assert.equal(response.json().checks.queue, 'unavailable')
+})
+
+test('GET /readyz asks its neighbours once for many probes', async (t) => {
+  const probed = await startApp(t, cloud)
+  const before = await probed.inject('/readyz')
+  cloud.faults.set('numberApi', { outage: true })
+  const responses = await Promise.all(Array.from({ length: 100 }, () => probed.inject('/readyz')))
+  assert.ok(responses.every(({ body }) => body === before.body))
+})
+
+test('GET / is a page that links to the API and loads nothing else', async () => {
+  const response = await app.inject('/')
+  assert.equal(response.statusCode, 200)
+  assert.equal(response.headers['content-type'], 'text/html; charset=utf-8')
+  assert.match(response.body, /href="\/api\/v1\/getcode"/)
+  assert.match(String(response.headers['content-security-policy']), /^default-src 'none'; style-src 'sha256-/)
+  for (const [, path = ''] of response.body.matchAll(/href="(\/[^"]*)"/g)) {
+    assert.notEqual((await app.inject(path)).statusCode, 404, path)
+  }
+})
+
+test('GET /.well-known/oauth-protected-resource says where to get a token (RFC 9728)', async () => {
+  const response = await app.inject('/.well-known/oauth-protected-resource')
+  assert.deepEqual(response.json(), {
+    resource: 'http://localhost:80',
+    authorization_servers: [cloud.tokens.v2Issuer()],
+    scopes_supported: [`api://${cloud.serviceEnv.ENTRA_API_CLIENT_ID}/.default`],
+    bearer_methods_supported: ['header'],
+  })
+})
+
+test('a URL that is not there: 404 not_found', async () => {
+  const problem = assertProblem(await app.inject('/nothing?access_token=secret'), { status: 404, code: 'not_found' })
+  assert.doesNotMatch(JSON.stringify(problem), /secret/)
+})
+
+test('a URL that cannot be decoded: 400 request_invalid', async () => {
+  assertProblem(await app.inject('/%ff'), { status: 400, code: 'request_invalid' })
+})
+
+test('a method that is not there: 405 method_not_allowed with allow', async () => {
+  const response = await app.inject({ method: 'DELETE', url: '/healthz' })
+  assertProblem(response, { status: 405, code: 'method_not_allowed' })
+  assert.equal(response.headers['allow'], 'GET, HEAD')
+})
+
+test('what a handler did not foresee: 500 internal, and nothing of the cause in the answer', async (t) => {
+  const faulty = await startAppWithRoutes(t)
+  const response = await faulty.inject('/faulty')
+  assertProblem(response, { status: 500, code: 'internal' })
+  assert.doesNotMatch(response.body, /database|password/)
+  assertProblem(await faulty.inject('/not-an-error'), { status: 500, code: 'internal' })
+})
+
+test('bodies that are too large, of another type, or not JSON: 413, 415, 400', async (t) => {
+  const echo = await startAppWithRoutes(t)
+  const post = (type: string, payload: string) =>
+    echo.inject({ method: 'POST', url: '/echo', headers: { 'content-type': type }, payload })
+  assertProblem(await post('application/json', JSON.stringify('x'.repeat(20_000))), {
+    status: 413,
+    code: 'payload_too_large',
+  })
+  assertProblem(await post('application/xml', '<a/>'), { status: 415, code: 'media_type' })
+  assertProblem(await post('application/json', '{'), { status: 400, code: 'request_invalid' })
+  assertProblem(await post('application/json', '{"__proto__":{"a":1}}'), { status: 400, code: 'request_invalid' })
+})
+
+/** The real application with routes that later ones could be like. */
+async function startAppWithRoutes(t: Parameters<typeof startApp>[0]) {
+  return await startApp(t, cloud, {}, (extended) => {
+    extended.get('/faulty', () => Promise.reject(new Error('the password of the database is wrong')))
+    extended.get('/not-an-error', () => Promise.reject('a text'))
+    extended.post('/echo', async (request) => request.body)
+  })
+}
