@@ -1,0 +1,113 @@
+import { randomBytes } from 'node:crypto'
+import { createCertificateAuthority } from './certificate-authority.ts'
+import { createClock } from './clock.ts'
+import { api, caller, numberApiKeyName, tenant } from './directory.ts'
+import { createIssuer } from './entra/issuer.ts'
+import { registerEntra } from './entra/service.ts'
+import { createTokens } from './entra/tokens.ts'
+import { createFaults, type Part } from './faults.ts'
+import { createSecrets, registerKeyVault } from './key-vault.ts'
+import { identityHeader, registerManagedIdentity } from './managed-identity.ts'
+import { registerNumberApi } from './number-api.ts'
+import { createServer, listen } from './server.ts'
+import { provisionStorage, type StoragePorts, startStorage } from './storage.ts'
+
+export type Ports = Record<Part, number> & StoragePorts
+
+/** The same every time, so that addresses can be remembered and bookmarked. */
+export const fixedPorts: Ports = {
+  entra: 8401,
+  keyVault: 8402,
+  numberApi: 8403,
+  managedIdentity: 8404,
+  blob: 8410,
+  queue: 8411,
+  table: 8412,
+}
+
+/** Any ports that are free, for tests that run side by side. */
+export const freePorts: Ports = { entra: 0, keyVault: 0, numberApi: 0, managedIdentity: 0, blob: 0, queue: 0, table: 0 }
+
+/** Starts everything that the service talks to in Azure, on this machine. Ready when it resolves. */
+export async function startLocalCloud({ ports = freePorts }: { ports?: Ports } = {}) {
+  const authority = await createCertificateAuthority()
+  const clock = createClock()
+  const faults = createFaults()
+  const [issuer, storage] = await Promise.all([createIssuer(clock), startStorage(ports, authority)])
+  const origins = { entra: '', keyVault: '', numberApi: '', managedIdentity: '' }
+  const tokens = createTokens(issuer, () => origins.entra)
+  let numberApiKey = randomBytes(24).toString('base64url')
+  const secrets = createSecrets({ [numberApiKeyName]: numberApiKey })
+
+  const servers = {
+    entra: createServer('entra', faults, authority.server),
+    keyVault: createServer('keyVault', faults, authority.server),
+    numberApi: createServer('numberApi', faults, authority.server),
+    managedIdentity: createServer('managedIdentity', faults, null),
+  }
+  await registerEntra(servers.entra, issuer, tokens, () => origins.entra)
+  await registerKeyVault(servers.keyVault, {
+    issuer,
+    secrets,
+    authority: () => origins.entra,
+    origin: () => origins.keyVault,
+  })
+  await registerNumberApi(servers.numberApi, () => numberApiKey)
+  await registerManagedIdentity(servers.managedIdentity, tokens)
+
+  async function stop(): Promise<void> {
+    const closing = Object.values(servers).map((server) => server.close())
+    await Promise.all([...closing, storage.stop()])
+    await authority.remove()
+  }
+
+  try {
+    origins.entra = await listen(servers.entra, ports.entra)
+    origins.keyVault = await listen(servers.keyVault, ports.keyVault)
+    origins.numberApi = await listen(servers.numberApi, ports.numberApi)
+    origins.managedIdentity = await listen(servers.managedIdentity, ports.managedIdentity)
+    await provisionStorage(storage, tokens)
+  } catch (error) {
+    await stop()
+    throw error
+  }
+
+  return {
+    origins,
+    clock,
+    faults,
+    issuer,
+    tokens,
+    storage,
+    secrets,
+    /** What points the service, and `DefaultAzureCredential` in it, at this cloud. */
+    serviceEnv: {
+      NODE_EXTRA_CA_CERTS: authority.caFile,
+      ENTRA_TENANT_ID: tenant.id,
+      ENTRA_API_CLIENT_ID: api.clientId,
+      ENTRA_AUTHORITY_HOST: origins.entra,
+      KEY_VAULT_URL: origins.keyVault,
+      THIRD_PARTY_API_ENDPOINT: `${origins.numberApi}/api/RandomNumber`,
+      THIRD_PARTY_API_SECRET_NAME: numberApiKeyName,
+      STORAGE_QUEUE_URL: storage.queueUrl,
+      AZURE_TOKEN_CREDENTIALS: 'ManagedIdentityCredential',
+      IDENTITY_ENDPOINT: `${origins.managedIdentity}/msi/token`,
+      IDENTITY_HEADER: identityHeader,
+    },
+    /** What a calling service would have: its own registration, and the API's scope. */
+    callerEnv: {
+      LOCAL_CLOUD_CA_FILE: authority.caFile,
+      CALLER_CLIENT_ID: caller.clientId,
+      CALLER_CLIENT_SECRET: caller.secret,
+      CALLER_SCOPE: `${api.identifierUri}/.default`,
+    },
+    /** Gives the number API a new access key, and the vault too unless `inVault` is false. */
+    rotateNumberApiKey({ inVault = true } = {}): void {
+      numberApiKey = randomBytes(24).toString('base64url')
+      if (inVault) secrets.set(numberApiKeyName, numberApiKey)
+    },
+    stop,
+  }
+}
+
+export type LocalCloud = Awaited<ReturnType<typeof startLocalCloud>>

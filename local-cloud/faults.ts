@@ -1,0 +1,46 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import type { FastifyReply, RawServerBase, RouteGenericInterface } from 'fastify'
+
+export type Part = 'entra' | 'managedIdentity' | 'keyVault' | 'numberApi'
+
+export interface Fault {
+  /** Milliseconds before anything else happens. */
+  latencyMs?: number
+  /** The connection is cut without an answer. */
+  outage?: boolean
+  /** No answer ever comes, and the connection stays open. */
+  silence?: boolean
+  /** Answered instead of the real thing. */
+  answer?: { status: number; body?: string; headers?: Record<string, string> }
+  /** Share of requests that are hit, 0 to 1; default all. */
+  rate?: number
+}
+
+/** Switches that make parts of the local cloud fail. */
+export function createFaults() {
+  const faults = new Map<Part, Fault>()
+  return {
+    set(part: Part, fault: Fault): void {
+      faults.set(part, fault)
+    },
+    clear(): void {
+      faults.clear()
+    },
+    /** Does to a request what the switches of its part say; an `onRequest` hook. */
+    async apply(part: Part, reply: FastifyReply<RouteGenericInterface, RawServerBase>): Promise<unknown> {
+      const fault = faults.get(part)
+      if (fault === undefined || Math.random() >= (fault.rate ?? 1)) return undefined
+      if (fault.latencyMs !== undefined) await sleep(fault.latencyMs)
+      if (fault.outage) reply.raw.socket?.destroy()
+      if (fault.outage || fault.silence) return reply.hijack()
+      const { answer } = fault
+      if (answer === undefined) return undefined
+      return reply
+        .code(answer.status)
+        .headers(answer.headers ?? {})
+        .send(answer.body ?? '')
+    },
+  }
+}
+
+export type Faults = ReturnType<typeof createFaults>
