@@ -1,0 +1,57 @@
+import assert from 'node:assert/strict'
+import { existsSync, readFileSync } from 'node:fs'
+import { dirname, join } from 'node:path'
+import { test } from 'node:test'
+import { Type } from 'typebox'
+import { Value } from 'typebox/value'
+import { ConfigSchema } from '../src/config.ts'
+import { root } from './helpers/processes.ts'
+
+const documents = ['README.md', 'CONTRIBUTING.md', 'SECURITY.md', 'CHANGELOG.md']
+const read = (file: string) => readFileSync(join(root, file), 'utf8')
+const Package = Type.Object({
+  scripts: Type.Record(Type.String(), Type.String()),
+  dependencies: Type.Record(Type.String(), Type.String()),
+  devDependencies: Type.Record(Type.String(), Type.String()),
+})
+const manifest = Value.Parse(Package, JSON.parse(read('package.json')))
+
+for (const file of documents) {
+  test(`${file} names only scripts that exist`, () => {
+    for (const [, name = ''] of read(file).matchAll(/npm run (?:--silent )?([a-z:]+)/g)) {
+      assert.ok(name in manifest.scripts, `npm run ${name}`)
+    }
+  })
+
+  test(`${file} links only to files that exist`, () => {
+    for (const [, target = ''] of read(file).matchAll(/\]\((?!https?:)([^)#]+)/g)) {
+      assert.ok(existsSync(join(root, dirname(file), target)), target)
+    }
+  })
+}
+
+test('README.md names every variable that must be set', () => {
+  const required = Object.entries(ConfigSchema.properties).filter(([, schema]) => !('default' in schema))
+  for (const [name] of required) assert.ok(read('README.md').includes(`\`${name}\``), name)
+})
+
+test('the banner of npm run dev and the README give the same commands', () => {
+  const banner = read('local-cloud/dev.ts')
+  for (const command of [
+    'TOKEN=$(npm run --silent token)',
+    'npm run queue -- peek',
+    'curl -H "Authorization: Bearer $TOKEN"',
+  ]) {
+    assert.ok(banner.includes(command) && read('README.md').includes(command), command)
+  }
+})
+
+test('every dependency has an exact version', () => {
+  for (const [name, version] of Object.entries({ ...manifest.dependencies, ...manifest.devDependencies })) {
+    assert.match(version, /^\d+\.\d+\.\d+$/, name)
+  }
+})
+
+test('package-lock.json names no host that packages came from', () => {
+  assert.doesNotMatch(read('package-lock.json'), /"resolved"/)
+})

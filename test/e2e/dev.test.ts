@@ -1,0 +1,95 @@
+import assert from 'node:assert/strict'
+import { readFileSync } from 'node:fs'
+import { mkdtemp, readFile, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { test } from 'node:test'
+import { eventually, freePort, isAlive, run, start } from '../helpers/processes.ts'
+
+type Test = Parameters<typeof start>[0]
+
+/** `npm run dev` beside whatever else runs on this machine. */
+async function startDev(t: Test) {
+  const folder = await mkdtemp(join(tmpdir(), 'fastify-entra-test-'))
+  t.after(() => rm(folder, { recursive: true, force: true }))
+  const envFile = join(folder, 'env.local')
+  const port = await freePort()
+  const dev = start(t, process.execPath, ['local-cloud/dev.ts', '--free-ports', '--write-env', envFile], {
+    env: { ...process.env, PORT: String(port), HOST: '127.0.0.1' },
+  })
+  await eventually(() => dev.output().includes('Ctrl+C stops it'), `prints its banner: ${dev.output()}`, 15_000)
+  const tool = (script: string, ...args: string[]) =>
+    run(t, process.execPath, [`--env-file=${envFile}`, '--import', './tools/trust-local-cloud.mjs', script, ...args])
+  return { ...dev, envFile, tool, url: `http://127.0.0.1:${port}` }
+}
+
+/** Everything below a process, as /proc knows it. */
+async function descendants(pid: number): Promise<number[]> {
+  const children = await readFile(`/proc/${pid}/task/${pid}/children`, 'utf8').catch(() => '')
+  const pids = children.split(' ').filter(Boolean).map(Number)
+  return [...pids, ...(await Promise.all(pids.map(descendants))).flat()]
+}
+
+test('the pasted commands give a token, a code, and its message on the queue', async (t) => {
+  const { url, tool, output } = await startDev(t)
+  for (const command of ['npm run --silent token', `${url}/api/v1/getcode`, 'npm run queue -- peek']) {
+    assert.ok(output().includes(command), `the banner has: ${command}`)
+  }
+  const token = await tool('local-cloud/token.ts')
+  assert.match(token.output, /^ey[\w-]+\.[\w-]+\.[\w-]+\n$/)
+  const response = await fetch(`${url}/api/v1/getcode`, { headers: { authorization: `Bearer ${token.output.trim()}` } })
+  const body = await response.text()
+  assert.equal(response.status, 200, body)
+  const peeked = await tool('tools/queue.ts', 'peek')
+  assert.ok(peeked.output.includes(body), peeked.output)
+
+  const called = await tool('examples/call.ts', 'getcode')
+  assert.equal(called.status, 0, called.output)
+  assert.match(called.output, /"code":"[A-Za-z]{3}-\d+-[A-Za-z]{3}"/)
+
+  const stranger = await tool('local-cloud/token.ts', '--as', 'stranger')
+  const refused = await fetch(`${url}/api/v1/getcode`, {
+    headers: { authorization: `Bearer ${stranger.output.trim()}` },
+  })
+  assert.equal(refused.status, 403)
+
+  assert.match((await tool('tools/queue.ts', 'clear', '--yes')).output, /is empty/)
+  assert.match((await tool('tools/queue.ts', 'peek', '3')).output, /^0 of about 0/)
+  assert.equal((await tool('tools/queue.ts', 'peek', 'many')).status, 2)
+  assert.equal((await tool('examples/call.ts', 'nothing')).status, 2)
+})
+
+test('Ctrl+C ends everything within two seconds and removes the environment file', {
+  skip: process.platform === 'win32',
+}, async (t) => {
+  const { child, exited, envFile } = await startDev(t)
+  const started = await descendants(child.pid ?? 0)
+  assert.ok(started.length >= 2, 'the API and the storage emulator run')
+  const since = Date.now()
+  child.kill('SIGINT')
+  assert.equal(await exited, 0)
+  assert.ok(Date.now() - since < 2_000)
+  assert.deepEqual(started.filter(isAlive), [])
+  assert.throws(() => readFileSync(envFile), { code: 'ENOENT' })
+})
+
+test('nothing outlives it when it is killed', { skip: process.platform === 'win32' }, async (t) => {
+  const { child } = await startDev(t)
+  const started = await descendants(child.pid ?? 0)
+  assert.ok(started.length >= 2, 'the API and the storage emulator run')
+  child.kill('SIGKILL')
+  await eventually(() => started.every((pid) => !isAlive(pid)), 'its processes are gone', 3_000)
+})
+
+test('tools say what to do when no local cloud runs', async (t) => {
+  const { PATH } = process.env
+  const token = await run(t, process.execPath, ['local-cloud/token.ts'], { env: { PATH } })
+  assert.equal(token.status, 1)
+  assert.match(token.output, /npm run dev/)
+  const call = await run(t, process.execPath, ['examples/call.ts', 'getcode'], { env: { PATH } })
+  assert.equal(call.status, 78)
+  assert.match(call.output, /ENTRA_TENANT_ID is missing/)
+  const queue = await run(t, process.execPath, ['tools/queue.ts', 'peek'], { env: { PATH } })
+  assert.equal(queue.status, 78)
+  assert.match(queue.output, /STORAGE_QUEUE_URL is missing/)
+})

@@ -1,0 +1,85 @@
+import { type ChildProcess, type SpawnOptions, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { createServer } from 'node:net'
+import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+
+export const root = join(import.meta.dirname, '..', '..')
+
+export interface Running {
+  child: ChildProcess
+  /** Standard output and standard error so far, together. */
+  output(): string
+  /** Resolves with the exit status, or the name of the signal that ended it. */
+  exited: Promise<number | string>
+}
+
+/** Starts a process that ends with the test at the latest. */
+export function start(
+  t: { after(fn: () => unknown): void },
+  command: string,
+  args: readonly string[],
+  options: SpawnOptions = {},
+): Running {
+  const child = spawn(command, args, { cwd: root, ...options, stdio: ['pipe', 'pipe', 'pipe'] })
+  let text = ''
+  for (const stream of [child.stdout, child.stderr]) {
+    stream?.setEncoding('utf8').on('data', (chunk) => {
+      text += chunk
+    })
+  }
+  const exited = once(child, 'exit').then(([code, signal]): number | string => code ?? signal)
+  t.after(async () => {
+    if (child.exitCode === null && child.signalCode === null) child.kill('SIGKILL')
+    await exited
+  })
+  return { child, output: () => text, exited }
+}
+
+/** Runs a process to its end. */
+export async function run(
+  t: { after(fn: () => unknown): void },
+  command: string,
+  args: readonly string[],
+  options: SpawnOptions & { input?: string } = {},
+): Promise<{ status: number | string; output: string }> {
+  const { input, ...spawnOptions } = options
+  const running = start(t, command, args, spawnOptions)
+  running.child.stdin?.end(input)
+  const status = await running.exited
+  return { status, output: running.output() }
+}
+
+/** Waits until the check gives something. */
+export async function eventually<T>(
+  check: () => T | undefined | false | Promise<T | undefined | false>,
+  what: string,
+  timeoutMs = 10_000,
+): Promise<T> {
+  const deadline = Date.now() + timeoutMs
+  for (;;) {
+    const result = await check()
+    if (result !== undefined && result !== false) return result
+    if (Date.now() > deadline) throw new Error(`not within ${timeoutMs} ms: ${what}`)
+    await sleep(20)
+  }
+}
+
+export async function freePort(): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const address = server.address()
+  server.close()
+  await once(server, 'close')
+  if (typeof address !== 'object' || address === null) throw new Error('no port')
+  return address.port
+}
+
+export function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0)
+    return true
+  } catch {
+    return false
+  }
+}
