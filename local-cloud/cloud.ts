@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { createCertificateAuthority } from './certificate-authority.ts'
 import { createClock } from './clock.ts'
-import { api, caller, numberApiKeyName, tenant } from './directory.ts'
+import { api, b2c, caller, numberApiKeyName, tenant } from './directory.ts'
 import { createIssuer } from './entra/issuer.ts'
 import { registerEntra } from './entra/service.ts'
 import { createTokens } from './entra/tokens.ts'
@@ -33,9 +33,15 @@ export async function startLocalCloud({ ports = freePorts }: { ports?: Ports } =
   const authority = await createCertificateAuthority()
   const clock = createClock()
   const faults = createFaults()
-  const [issuer, storage] = await Promise.all([createIssuer(clock), startStorage(ports, authority)])
+  const [issuer, b2cIssuer, externalIssuer, storage] = await Promise.all([
+    createIssuer(clock),
+    createIssuer(clock),
+    createIssuer(clock),
+    startStorage(ports, authority),
+  ])
+  const issuers = { v2: issuer, v1: issuer, 'multi-tenant': issuer, b2c: b2cIssuer, 'external-id': externalIssuer }
   const origins = { entra: '', keyVault: '', numberApi: '', managedIdentity: '' }
-  const tokens = createTokens(issuer, () => origins.entra)
+  const tokens = createTokens(issuers, () => origins.entra)
   let numberApiKey = randomBytes(24).toString('base64url')
   const secrets = createSecrets({ [numberApiKeyName]: numberApiKey })
 
@@ -45,7 +51,7 @@ export async function startLocalCloud({ ports = freePorts }: { ports?: Ports } =
     numberApi: createServer('numberApi', faults, authority.server),
     managedIdentity: createServer('managedIdentity', faults, null),
   }
-  await registerEntra(servers.entra, issuer, tokens, () => origins.entra)
+  await registerEntra(servers.entra, issuers, tokens, () => origins.entra)
   await registerKeyVault(servers.keyVault, {
     issuer,
     secrets,
@@ -86,6 +92,10 @@ export async function startLocalCloud({ ports = freePorts }: { ports?: Ports } =
       ENTRA_TENANT_ID: tenant.id,
       ENTRA_API_CLIENT_ID: api.clientId,
       ENTRA_AUTHORITY_HOST: origins.entra,
+      B2C_TENANT_NAME: b2c.tenantName,
+      B2C_POLICY: b2c.policy,
+      B2C_API_CLIENT_ID: b2c.apiClientId,
+      B2C_AUTHORITY_HOST: origins.entra,
       KEY_VAULT_URL: origins.keyVault,
       THIRD_PARTY_API_ENDPOINT: `${origins.numberApi}/api/RandomNumber`,
       THIRD_PARTY_API_SECRET_NAME: numberApiKeyName,

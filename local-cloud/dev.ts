@@ -18,7 +18,7 @@ const ROOT = join(import.meta.dirname, '..')
 const SOURCE = join(ROOT, 'src')
 /** `served GET /path 200 in 3 ms`, and for a refusal its code and why. */
 const LOG_LINE =
-  '{msg}{if req} {req.method} {req.path} {status} in {durationMs} ms{end}{if problem} - {problem}: {detail}{end}'
+  '{msg}{if req} {req.method} {req.path} {status} in {durationMs} ms{end}{if problem} {problem}{end}{if detail}: {detail}{end}'
 /** Editors write a file in several steps; one restart is enough. */
 const SETTLE_MS = 100
 /** Ctrl+C ends everything within two seconds, whatever a request is waiting for. */
@@ -39,7 +39,7 @@ const log = pretty({
   colorize: process.stdout.isTTY,
   translateTime: 'SYS:HH:MM:ss',
   messageFormat: LOG_LINE,
-  ignore: 'requestId,req,status,durationMs,problem,detail',
+  ignore: 'requestId,req,status,durationMs,problem,detail,claimed',
   singleLine: true,
 })
 

@@ -46,6 +46,22 @@ export const managedIdentity: Application = {
   grantedRoles: {},
 }
 
+/** People. The guest is at home in another tenant. */
+export const user = { displayName: 'Uma User', objectId: '8ebfa091-4c5d-4e6f-8071-9c0d1e2f3041' }
+export const guest = { displayName: 'Gus Guest', objectId: '9fc0b1a2-5d6e-4f70-8182-ad1e2f304152' }
+export const homeOfGuest = '0ad1c2b3-6e7f-4081-9293-be2f30415263'
+
+/** A B2C tenant that the API is registered in too. */
+export const b2c = {
+  tenantName: 'localb2c',
+  tenantId: '1be2d3c4-7f80-4192-a3a4-cf3041526374',
+  policy: 'B2C_1_signin',
+  apiClientId: '2cf3e4d5-8091-42a3-b4b5-d04152637485',
+}
+
+/** An External ID tenant, which the API under development does not trust. */
+export const externalId = { tenantId: '3d04f5e6-91a2-43b4-85c6-e15263748596' }
+
 export const applications: readonly Application[] = [caller, stranger, managedIdentity]
 
 /** Azure's own resources, by the identifier that tokens for them are asked and issued for. */

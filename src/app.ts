@@ -3,6 +3,7 @@ import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox'
 import Fastify, { type FastifyInstance, LogController } from 'fastify'
 import { createCredential } from './azure/credential.ts'
 import type { Config } from './config.ts'
+import { listIssuers } from './issuers.ts'
 import { createLoggerOptions } from './logging.ts'
 import entraAuth from './plugins/entra-auth/index.ts'
 import gracefulClose from './plugins/graceful-close.ts'
@@ -58,10 +59,7 @@ export async function buildApp(config: Config): Promise<FastifyInstance> {
     secretName: config.THIRD_PARTY_API_SECRET_NAME,
   })
   await app.register(entraAuth, {
-    tenantId: config.ENTRA_TENANT_ID,
-    clientId: config.ENTRA_API_CLIENT_ID,
-    audiences: config.ENTRA_API_AUDIENCES,
-    authorityHost: config.ENTRA_AUTHORITY_HOST,
+    issuers: listIssuers(config),
     allowedClientIds: config.ENTRA_ALLOWED_CLIENT_IDS,
     allowGuests: config.ENTRA_ALLOW_GUESTS,
   })
@@ -83,7 +81,7 @@ export async function buildApp(config: Config): Promise<FastifyInstance> {
       timeWindow: MINUTE_MS,
       enableDraftSpec: true,
       // Runs behind the authentication, so that nobody uses up another's allowance.
-      keyGenerator: ({ caller }) => `${caller.tenantId} ${caller.clientId ?? caller.subject}`,
+      keyGenerator: ({ caller }) => `${caller.issuer} ${caller.clientId ?? caller.subject}`,
       errorResponseBuilder: (_request, { max, ttl }) => rateLimited(max, Math.ceil(ttl / 1_000)),
     })
     await api.register(getcode)

@@ -56,7 +56,16 @@ export const ConfigSchema = Type.Object({
     example: '600',
   }),
 
-  ENTRA_TENANT_ID: Guid('3f2504e0-4f89-41d3-9a0c-0305e82c3301'),
+  ENTRA_TENANT_ID: Type.String({
+    pattern: `^(?:${guidPattern}|organizations)$`,
+    expects: "the tenant's GUID, or organizations",
+    example: '3f2504e0-4f89-41d3-9a0c-0305e82c3301',
+  }),
+  ENTRA_ALLOWED_TENANT_IDS: List(
+    Type.String({ pattern: `^${guidPattern}$` }),
+    'a GUID',
+    '3f2504e0-4f89-41d3-9a0c-0305e82c3301',
+  ),
   ENTRA_API_CLIENT_ID: Guid('6b29fc40-ca47-4067-b31d-00dd010662da'),
   ENTRA_API_AUDIENCES: List(Type.String({ minLength: 1 }), 'an audience', 'api://orders'),
   ENTRA_AUTHORITY_HOST: Url('https://login.microsoftonline.us', { default: 'https://login.microsoftonline.com' }),
@@ -66,6 +75,13 @@ export const ConfigSchema = Type.Object({
     '9f0c2f8e-0f3d-4f53-8f0e-1f1f8a1d2b11',
   ),
   ENTRA_ALLOW_GUESTS: Type.Boolean({ default: false, expects: 'true or false', example: 'false' }),
+
+  B2C_TENANT_NAME: Type.Optional(
+    Type.String({ pattern: '^[0-9a-zA-Z-]+$', expects: 'the name before .onmicrosoft.com', example: 'contoso' }),
+  ),
+  B2C_POLICY: List(Type.String({ pattern: '^[Bb]2[Cc]_1[0-9A-Za-z_-]*$' }), 'the name of a policy', 'B2C_1_signin'),
+  B2C_API_CLIENT_ID: Type.Optional(Guid('6b29fc40-ca47-4067-b31d-00dd010662da')),
+  B2C_AUTHORITY_HOST: Type.Optional(Url('https://contoso.b2clogin.com')),
 
   KEY_VAULT_URL: Url('https://my-vault.vault.azure.net'),
   THIRD_PARTY_API_ENDPOINT: Url('https://my-number-api.azurewebsites.net/api/RandomNumber'),
@@ -106,18 +122,71 @@ export class ConfigError extends Error {
 
 const QueueConfigSchema = Type.Pick(ConfigSchema, ['STORAGE_QUEUE_URL', 'STORAGE_QUEUE_MESSAGE_ENCODING'])
 
+const CallersConfigSchema = Type.Pick(ConfigSchema, [
+  'ENTRA_TENANT_ID',
+  'ENTRA_ALLOWED_TENANT_IDS',
+  'ENTRA_API_CLIENT_ID',
+  'ENTRA_API_AUDIENCES',
+  'ENTRA_AUTHORITY_HOST',
+  'ENTRA_ALLOWED_CLIENT_IDS',
+  'ENTRA_ALLOW_GUESTS',
+  'B2C_TENANT_NAME',
+  'B2C_POLICY',
+  'B2C_API_CLIENT_ID',
+  'B2C_AUTHORITY_HOST',
+])
+
+/** The part of the configuration that says who may call. */
+export type CallersConfig = Static<typeof CallersConfigSchema>
+
 /**
  * Reads the configuration of the service.
  * @param env the process's environment, or another set of variables
  * @throws {ConfigError} naming every variable at fault, what is wrong with it, and an example
  */
 export function loadConfig(env: NodeJS.ProcessEnv = process.env): Config {
-  return Value.Parse(ConfigSchema, readVariables(ConfigSchema.properties, env))
+  const config = Value.Parse(ConfigSchema, readVariables(ConfigSchema.properties, env))
+  assertConsistent(config)
+  return config
 }
 
 /** The same for tools that need the queue alone. */
 export function loadQueueConfig(env: NodeJS.ProcessEnv = process.env): Static<typeof QueueConfigSchema> {
   return Value.Parse(QueueConfigSchema, readVariables(QueueConfigSchema.properties, env))
+}
+
+/** The same for tools that need to know who may call, and nothing else. */
+export function loadCallersConfig(env: NodeJS.ProcessEnv = process.env): CallersConfig {
+  const config = Value.Parse(CallersConfigSchema, readVariables(CallersConfigSchema.properties, env))
+  assertConsistent(config)
+  return config
+}
+
+/** Rules that join several variables. */
+function assertConsistent(config: CallersConfig): void {
+  const faults: string[] = []
+  if (config.ENTRA_TENANT_ID === 'organizations' && config.ENTRA_ALLOWED_TENANT_IDS.length === 0) {
+    faults.push(
+      'ENTRA_ALLOWED_TENANT_IDS is missing: with ENTRA_TENANT_ID=organizations it lists the tenants that may call',
+    )
+  }
+  if (config.ENTRA_TENANT_ID !== 'organizations' && config.ENTRA_ALLOWED_TENANT_IDS.length > 0) {
+    faults.push(
+      'ENTRA_ALLOWED_TENANT_IDS is set and ENTRA_TENANT_ID is one tenant: set that to organizations, or unset this',
+    )
+  }
+  const b2c = {
+    B2C_TENANT_NAME: config.B2C_TENANT_NAME,
+    B2C_POLICY: config.B2C_POLICY[0],
+    B2C_API_CLIENT_ID: config.B2C_API_CLIENT_ID,
+  }
+  const missing = Object.entries(b2c).flatMap(([name, value]) => (value === undefined ? [name] : []))
+  if (missing.length > 0 && missing.length < Object.keys(b2c).length) {
+    faults.push(
+      ...missing.map((name) => `${name} is missing: B2C_TENANT_NAME, B2C_POLICY and B2C_API_CLIENT_ID go together`),
+    )
+  }
+  if (faults.length > 0) throw new ConfigError(faults)
 }
 
 function readVariables(schemas: Readonly<Record<string, TSchema>>, env: NodeJS.ProcessEnv): Record<string, unknown> {
@@ -126,7 +195,7 @@ function readVariables(schemas: Readonly<Record<string, TSchema>>, env: NodeJS.P
   for (const [name, schema] of Object.entries(schemas)) {
     const result = readVariable(schema, env[name]?.trim() ?? '')
     if ('fault' in result) faults.push(`${name} ${result.fault}`)
-    else values[name] = result.value
+    else if (result.value !== undefined) values[name] = result.value
   }
   if (faults.length > 0) throw new ConfigError(faults)
   return values
@@ -135,7 +204,10 @@ function readVariables(schemas: Readonly<Record<string, TSchema>>, env: NodeJS.P
 /** An empty variable counts as absent: container platforms cannot always leave one out. The value itself is not repeated, it may be a secret in the wrong place. */
 function readVariable(schema: TSchema, text: string): { value: unknown } | { fault: string } {
   const { expects, example, type, default: fallback } = Value.Parse(Explanation, schema)
-  if (text === '') return fallback === undefined ? { fault: `is missing, for example ${example}` } : { value: fallback }
+  if (text === '') {
+    const isRequired = fallback === undefined && !Type.IsOptional(schema)
+    return isRequired ? { fault: `is missing, for example ${example}` } : { value: fallback }
+  }
   const value = convert(text, type)
   return Value.Check(schema, value) ? { value } : { fault: `is not ${expects}, for example ${example}` }
 }

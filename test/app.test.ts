@@ -70,7 +70,7 @@ test('GET /.well-known/oauth-protected-resource says where to get a token (RFC 9
   const response = await app.inject('/.well-known/oauth-protected-resource')
   assert.deepEqual(response.json(), {
     resource: 'http://localhost:80',
-    authorization_servers: [cloud.tokens.v2Issuer()],
+    authorization_servers: [cloud.tokens.v2Issuer(), cloud.tokens.publishedIssuer('b2c')],
     scopes_supported: [`api://${cloud.serviceEnv.ENTRA_API_CLIENT_ID}/.default`],
     bearer_methods_supported: ['header'],
   })

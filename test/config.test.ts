@@ -30,10 +30,12 @@ test('takes the defaults of the contract', () => {
     LOG_LEVEL: 'info',
     TRUST_PROXY: 'false',
     RATE_LIMIT_PER_MINUTE: 600,
+    ENTRA_ALLOWED_TENANT_IDS: [],
     ENTRA_API_AUDIENCES: [],
     ENTRA_AUTHORITY_HOST: 'https://login.microsoftonline.com',
     ENTRA_ALLOWED_CLIENT_IDS: [],
     ENTRA_ALLOW_GUESTS: false,
+    B2C_POLICY: [],
     THIRD_PARTY_API_TIMEOUT_MS: 5000,
     STORAGE_QUEUE_MESSAGE_ENCODING: 'text',
   })
@@ -99,6 +101,23 @@ test('reads lists, trimmed, and plain http to this machine', () => {
   assert.equal(config.THIRD_PARTY_API_ENDPOINT, 'http://127.0.0.1:8080/api')
   assert.equal(config.ENTRA_ALLOW_GUESTS, true)
 })
+
+const inconsistent: Array<[what: string, env: Record<string, string>, faults: RegExp[]]> = [
+  ['organizations and no tenants', { ENTRA_TENANT_ID: 'organizations' }, [/^ENTRA_ALLOWED_TENANT_IDS is missing/]],
+  [
+    'one tenant and a list of tenants',
+    { ENTRA_ALLOWED_TENANT_IDS: complete.ENTRA_TENANT_ID },
+    [/^ENTRA_ALLOWED_TENANT_IDS is set/],
+  ],
+  ['a B2C tenant alone', { B2C_TENANT_NAME: 'contoso' }, [/^B2C_POLICY is missing/, /^B2C_API_CLIENT_ID is missing/]],
+]
+for (const [what, env, expected] of inconsistent) {
+  test(`refuses ${what}`, () => {
+    const faults = faultsOf({ ...complete, ...env })
+    assert.equal(faults.length, expected.length, faults.join())
+    for (const [i, fault] of faults.entries()) assert.match(fault, expected[i] ?? /never/)
+  })
+}
 
 test('asks tools that need only the queue for nothing else', () => {
   const { STORAGE_QUEUE_URL } = complete

@@ -1,11 +1,12 @@
-import { createHash, generateKeyPairSync, randomUUID } from 'node:crypto'
+import { createHash, generateKeyPair, type KeyObject, randomUUID } from 'node:crypto'
+import { promisify } from 'node:util'
 import { exportJWK, type JWK, type JWTPayload, jwtVerify, SignJWT } from 'jose'
 import type { Clock } from '../clock.ts'
 
 interface SigningKey {
   kid: string
-  privateKey: ReturnType<typeof generateKeyPairSync>['privateKey']
-  publicKey: ReturnType<typeof generateKeyPairSync>['publicKey']
+  privateKey: KeyObject
+  publicKey: KeyObject
   jwk: JWK
 }
 
@@ -69,7 +70,7 @@ export async function createIssuer(clock: Clock) {
 export type Issuer = Awaited<ReturnType<typeof createIssuer>>
 
 async function createSigningKey(): Promise<SigningKey> {
-  const { privateKey, publicKey } = generateKeyPairSync('rsa', { modulusLength: 2_048 })
+  const { privateKey, publicKey } = await promisify(generateKeyPair)('rsa', { modulusLength: 2_048 })
   const kid = createHash('sha1')
     .update(publicKey.export({ type: 'spki', format: 'der' }))
     .digest('base64url')

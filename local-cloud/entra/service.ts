@@ -1,39 +1,50 @@
 import { timingSafeEqual } from 'node:crypto'
 import formbody from '@fastify/formbody'
-import { type Application, applications, tenant } from '../directory.ts'
+import { type Application, applications, b2c, externalId, tenant } from '../directory.ts'
 import type { Server } from '../server.ts'
 import { EntraError } from './errors.ts'
-import type { Issuer } from './issuer.ts'
-import type { Tokens } from './tokens.ts'
+import type { IssuerName, Issuers, Tokens } from './tokens.ts'
 
 type Form = Readonly<Record<string, unknown>>
 
+/** Where each kind of issuer has its metadata, below the one origin that plays every host of Microsoft's. */
+const authorities: ReadonlyArray<{ name: IssuerName; path: string; endpoints: string }> = [
+  { name: 'v2', path: tenant.id, endpoints: '/oauth2/v2.0' },
+  { name: 'v1', path: tenant.id, endpoints: '/oauth2' },
+  { name: 'multi-tenant', path: 'organizations', endpoints: '/oauth2/v2.0' },
+  { name: 'b2c', path: `${b2c.tenantName}.onmicrosoft.com/${b2c.policy}`, endpoints: '/oauth2/v2.0' },
+  { name: 'external-id', path: externalId.tenantId, endpoints: '/oauth2/v2.0' },
+]
+
 /** Entra's endpoints: metadata, keys and tokens. */
-export async function registerEntra(app: Server, issuer: Issuer, tokens: Tokens, origin: () => string) {
+export async function registerEntra(app: Server, issuers: Issuers, tokens: Tokens, origin: () => string) {
   await app.register(formbody)
   app.setErrorHandler((error, _request, reply) => {
     const known = error instanceof EntraError ? error : new EntraError(400, 'invalid_request', 9002, String(error))
     return reply.code(known.status).send(known.toBody())
   })
-  app.addHook('preHandler', async (request) => assertTenant(request.params))
-
-  app.get('/:tenant/v2.0/.well-known/openid-configuration', async () => {
-    const base = `${origin()}/${tenant.id}`
-    return {
-      issuer: tokens.v2Issuer(),
-      authorization_endpoint: `${base}/oauth2/v2.0/authorize`,
-      token_endpoint: `${base}/oauth2/v2.0/token`,
-      jwks_uri: `${base}/discovery/v2.0/keys`,
+  for (const { path, endpoints, name } of authorities) {
+    const base = () => `${origin()}/${path}`
+    app.get(`/${path}${name === 'v1' ? '' : '/v2.0'}/.well-known/openid-configuration`, async () => ({
+      issuer: tokens.publishedIssuer(name),
+      authorization_endpoint: `${base()}${endpoints}/authorize`,
+      token_endpoint: `${base()}${endpoints}/token`,
+      jwks_uri: `${base()}/discovery${name === 'v1' ? '' : '/v2.0'}/keys`,
       token_endpoint_auth_methods_supported: ['client_secret_post', 'client_secret_basic'],
       response_types_supported: ['code'],
       subject_types_supported: ['pairwise'],
       id_token_signing_alg_values_supported: ['RS256'],
-    }
-  })
+    }))
+    app.get(`/${path}/discovery${name === 'v1' ? '' : '/v2.0'}/keys`, async () => ({
+      keys: issuers[name].publicKeys(tokens.publishedIssuer(name)),
+    }))
+  }
 
-  app.get('/:tenant/discovery/v2.0/keys', async () => ({ keys: issuer.publicKeys(tokens.v2Issuer()) }))
+  // Not of Entra: any token that an issuer of this cloud could sign, for people who try things out.
+  app.post('/local-cloud/tokens', async (request) => ({ access_token: await tokens.mint(request.body) }))
 
   app.post('/:tenant/oauth2/v2.0/token', async (request, reply) => {
+    assertTenant(request.params)
     const form = isForm(request.body) ? request.body : {}
     reply.header('cache-control', 'no-store, no-cache')
     const accessToken = await grantClientCredentials(form, request.headers.authorization, tokens)

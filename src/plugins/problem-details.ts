@@ -8,7 +8,7 @@ const METHODS = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS']
 export function answerError(error: unknown, request: FastifyRequest, reply: FastifyReply): FastifyReply {
   const problem = toPublicError(error)
   const { code, status, detail } = problem
-  request.outcome = { problem: code, detail }
+  request.problem = code
   if (status >= 500) request.log.error({ err: error, problem: code }, detail)
   return reply
     .code(status)
@@ -83,14 +83,14 @@ function isFastifyError(error: unknown): error is FastifyError {
 
 declare module 'fastify' {
   interface FastifyRequest {
-    /** Why the request was not served; null when it was. */
-    outcome: { problem: string; detail: string } | null
+    /** The code of the error that was answered; null when the request was served. */
+    problem: string | null
   }
 }
 
 /** Answers every error, and every URL without a route, with `application/problem+json`. */
 const problemDetails: FastifyPluginAsync = async (app) => {
-  app.decorateRequest('outcome', null)
+  app.decorateRequest('problem', null)
   app.setErrorHandler(answerError)
   app.setNotFoundHandler(answerNotFound)
 }

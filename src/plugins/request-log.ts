@@ -9,9 +9,9 @@ const requestLog: FastifyPluginAsync = async (app) => {
         req: request,
         status: reply.statusCode,
         durationMs: Math.round(reply.elapsedTime * 10) / 10,
-        ...request.outcome,
+        ...(request.problem !== null && { problem: request.problem }),
       },
-      request.outcome === null ? 'served' : 'refused',
+      request.problem === null ? 'served' : 'not served',
     )
   })
 }

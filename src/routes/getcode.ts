@@ -2,13 +2,14 @@ import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import fp from 'fastify-plugin'
 import { IssuedCode } from '../codes/code.ts'
 import { issueCode } from '../codes/issue-code.ts'
+import { policies } from './policies.ts'
 
 /** `GET /api/v1/getcode`: a one-time code, which is on the queue by the time the caller has it. */
 const getcode: FastifyPluginAsyncTypebox = async (app) => {
   app.get(
     '/api/v1/getcode',
     {
-      config: { policy: { roles: ['Codes.Issue'], scopes: ['user_impersonation'] } },
+      config: { policy: policies['GET /api/v1/getcode'] },
       schema: { response: { 200: IssuedCode } },
     },
     async (request) => await issueCode({ numberApi: app.numberApi, queue: request.queue }),

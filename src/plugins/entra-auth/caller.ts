@@ -1,4 +1,5 @@
 import type { VerifiedClaims } from './claims.ts'
+import type { IssuerSettings } from './issuer-options.ts'
 
 /** How the application that got the token proved who it is (`azpacr`, `appidacr`): 0 not at all, 1 secret, 2 certificate. */
 type CredentialStrength = 'none' | 'secret' | 'certificate' | 'unknown'
@@ -29,16 +30,21 @@ export interface Caller {
  * Decides who is calling. Claims that nobody decides on are read loosely: an odd shape counts as absent.
  * Source: 'Access token claims reference' and 'Secure applications and APIs by validating claims', Microsoft Learn.
  */
-export function createCaller(claims: VerifiedClaims): Caller {
-  const kind = isAppOnly(claims) ? 'app' : 'user'
+export function createCaller(claims: VerifiedClaims, issuerKind: IssuerSettings['kind'] = 'entra'): Caller {
+  const isB2c = issuerKind === 'b2c'
+  const kind = (isB2c ? isB2cAppOnly(claims) : isAppOnly(claims)) ? 'app' : 'user'
+  const scp = readText(claims['scp'])?.split(' ').filter(Boolean) ?? []
+  const roles = readList(claims['roles'])
+  // B2C writes the app roles that were granted to an app into `scp` (docs/decisions/0005).
+  const [granted, delegated] = isB2c && kind === 'app' ? [scp, []] : [roles, scp]
   return Object.freeze({
     kind,
     tenantId: readText(claims['tid']),
     objectId: readText(claims['oid']),
     subject: claims.sub,
     clientId: readText(claims['azp']) ?? readText(claims['appid']),
-    roles: frozenSet(readList(claims['roles'])),
-    scopes: frozenSet(readText(claims['scp'])?.split(' ').filter(Boolean) ?? []),
+    roles: frozenSet(granted),
+    scopes: frozenSet(delegated),
     isGuest: kind === 'user' && isGuest(claims),
     credential: readCredential(claims['azpacr'] ?? claims['appidacr']),
     tokenId: readText(claims['uti']) ?? readText(claims['jti']),
@@ -51,6 +57,16 @@ export function createCaller(claims: VerifiedClaims): Caller {
 function isAppOnly({ idtyp, oid, sub, scp }: VerifiedClaims): boolean {
   if (idtyp !== undefined) return idtyp === 'app'
   return typeof oid === 'string' && oid === sub && scp === undefined
+}
+
+/** What a B2C policy writes when a person signed in, or can be told to write about one. */
+const B2C_USER_CLAIMS = ['tfp', 'acr', 'auth_time', 'idp', 'emails', 'name', 'given_name', 'family_name', 'newUser']
+
+/** A B2C token is an app's only when nothing in it is of a person or a policy (docs/decisions/0005). */
+function isB2cAppOnly(claims: VerifiedClaims): boolean {
+  const { oid, sub, azp } = claims
+  if (typeof azp !== 'string' || (oid !== undefined && oid !== sub)) return false
+  return !B2C_USER_CLAIMS.some((name) => name in claims)
 }
 
 /** `acct` is an optional claim, 1 for a guest; `idp` is there when another tenant or provider signed the user in. */

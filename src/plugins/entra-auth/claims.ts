@@ -1,3 +1,4 @@
+import type { IssuerSettings } from './issuer-options.ts'
 import { InvalidTokenError } from './refusals.ts'
 import { describe, type JsonObject } from './unverified-token.ts'
 
@@ -17,23 +18,71 @@ export interface VerifiedClaims extends JsonObject {
 /** One of these is in every access token of Entra and in no ID token ('Access token claims reference'). */
 const ACCESS_TOKEN_CLAIMS = ['scp', 'roles', 'azp', 'appid', 'idtyp']
 
+/** A rule that a token's claims must meet; the doctor reports on each by its name. */
+interface ClaimRule {
+  name: string
+  /** Whether tokens of this issuer have something for the rule to check; all have unless it says otherwise. */
+  appliesTo?(issuer: IssuerSettings): boolean
+  /** @throws {InvalidTokenError} */
+  assert(claims: JsonObject, issuer: IssuerSettings, nowMs: number): void
+}
+
+/** Every rule for claims, in the order in which they are checked. */
+export const claimRules: readonly ClaimRule[] = [
+  {
+    name: 'Version',
+    appliesTo: ({ tokenVersion }) => tokenVersion !== undefined,
+    assert: ({ ver }, issuer) => assertVersion(ver, issuer),
+  },
+  {
+    name: 'B2C policy',
+    appliesTo: ({ policies }) => policies !== undefined,
+    assert: ({ tfp, acr }, issuer) => assertPolicy(tfp ?? acr, issuer),
+  },
+  { name: 'Audience', assert: ({ aud }, { audiences }) => assertAudience(aud, audiences) },
+  { name: 'Times', assert: (claims, _issuer, nowMs) => assertTimes(claims, nowMs / 1_000) },
+  { name: 'Subject', assert: ({ sub }) => assertSubject(sub) },
+  { name: 'Kind of token', assert: (claims) => assertIsNoIdToken(claims) },
+]
+
 /**
  * Checks the claims of a token whose signature verified (rules 4 and 5 of 'Token validation').
- * @param audiences every accepted `aud`
+ * @param issuer settings of the issuer that signed it
  * @param nowMs milliseconds since the epoch
  * @throws {InvalidTokenError} naming the claim, what was expected and what came
  */
 export function assertAccessTokenClaims(
   claims: JsonObject,
-  audiences: ReadonlySet<string>,
+  issuer: IssuerSettings,
   nowMs: number,
 ): asserts claims is VerifiedClaims {
-  assertAudience(claims['aud'], audiences)
-  assertTimes(claims, nowMs / 1_000)
-  const { sub } = claims
-  if (typeof sub !== 'string' || sub === '')
-    throw missing(`The token needs a sub claim with text; it has ${describe(sub)}.`)
-  assertIsNoIdToken(claims)
+  for (const { assert } of claimRules) assert(claims, issuer, nowMs)
+}
+
+/** A token of one version cannot come from the other version's endpoint; what is neither is left alone. */
+function assertVersion(ver: unknown, { tokenVersion, name }: IssuerSettings): void {
+  if (tokenVersion === undefined || ver === tokenVersion || (ver !== '1.0' && ver !== '2.0')) return
+  throw new InvalidTokenError(
+    'token_issuer',
+    `The token has version ${ver}, and tokens of ${name} have ${tokenVersion}.`,
+  )
+}
+
+/** `tfp`, or `acr` in older policies, names the B2C policy; tokens of apps have neither ('Overview of tokens in Azure AD B2C'). */
+function assertPolicy(policy: unknown, { policies }: IssuerSettings): void {
+  if (policies === undefined || policy === undefined) return
+  if (typeof policy === 'string' && policies.has(policy.toLowerCase())) return
+  throw new InvalidTokenError(
+    'token_issuer',
+    `The token is from the B2C policy ${describe(policy)}, and this API trusts ${[...policies].join(' or ')}.`,
+  )
+}
+
+/** @throws {InvalidTokenError} `token_issuer` for a tenant that may not call */
+export async function assertTenant({ tid }: JsonObject, { tenantCheck }: IssuerSettings): Promise<void> {
+  if (tenantCheck === undefined) return
+  if (typeof tid === 'string' && (await tenantCheck(tid))) return
+  throw new InvalidTokenError('token_issuer', `The tenant ${describe(tid)} is not among those that may call this API.`)
 }
 
 function assertAudience(aud: unknown, audiences: ReadonlySet<string>): void {
@@ -67,6 +116,11 @@ function readTime(claims: JsonObject, name: 'exp' | 'nbf' | 'iat'): number {
   const value = claims[name]
   if (typeof value === 'number' && Number.isFinite(value)) return value
   throw missing(`The token needs a ${name} claim with a number of seconds; it has ${describe(value)}.`)
+}
+
+function assertSubject(sub: unknown): void {
+  if (typeof sub === 'string' && sub !== '') return
+  throw missing(`The token needs a sub claim with text; it has ${describe(sub)}.`)
 }
 
 function assertIsNoIdToken(claims: JsonObject): void {

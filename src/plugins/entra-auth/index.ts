@@ -3,30 +3,28 @@ import type { FastifyInstance, FastifyPluginAsync, FastifyRequest } from 'fastif
 import fp from 'fastify-plugin'
 import { readBearerToken } from './bearer-token.ts'
 import { type Caller, createCaller } from './caller.ts'
-import { assertAccessTokenClaims } from './claims.ts'
+import { assertAccessTokenClaims, assertTenant } from './claims.ts'
 import { type FetchJson, fetchJsonOverHttps, type VerificationKey } from './issuer-metadata.ts'
+import { type IssuerOptions, readIssuerOptions } from './issuer-options.ts'
 import { AccessRefusedError, InvalidTokenError, TokenMissingError } from './refusals.ts'
 import { type AccessRules, assertMayCall, assertRoutePolicy, type RoutePolicy } from './route-policy.ts'
-import { createTrustedIssuer, type TrustedIssuer } from './trusted-issuer.ts'
-import { describe, parseUnverifiedToken } from './unverified-token.ts'
+import { createTrustedIssuer } from './trusted-issuer.ts'
+import { findKey, findKnownKey } from './trusted-issuers.ts'
+import { type JsonObject, parseUnverifiedToken } from './unverified-token.ts'
 
 /** @public */
 export interface EntraAuthOptions {
-  /** GUID of the tenant whose tokens are accepted. */
-  tenantId: string
-  /** Client id of this API's app registration. It and `api://<client id>` are accepted as `aud`. */
-  clientId: string
-  /** Further accepted values of `aud`, compared whole. */
-  audiences?: readonly string[]
-  /** Entra's host; default `https://login.microsoftonline.com`. Sovereign clouds have others. */
-  authorityHost?: string
+  /** Whose tokens are accepted; several side by side do not affect each other. */
+  issuers: readonly IssuerOptions[]
   /** When not empty, the only applications (client ids) that may call any route: a second gate behind the roles. */
   allowedClientIds?: readonly string[]
   /** Whether users who are guests of the tenant may call; default false. */
   allowGuests?: boolean
-  /** Fetches metadata and keys; for tests. */
+  /** Name of the request's decorator; default `caller`. Another name needs its own `declare module 'fastify'`. */
+  decoratorName?: string
+  /** Fetches metadata and keys; default is `fetch` over https without redirects. For tests and for proxies. */
   fetchJson?: FetchJson
-  /** Milliseconds since the epoch; for tests. */
+  /** Milliseconds since the epoch; default `Date.now`. For tests. */
   now?: () => number
 }
 
@@ -35,7 +33,10 @@ declare module 'fastify' {
     entraAuth: {
       /** Makes a scope protected: every route registered in it afterwards needs a token, and `config.policy`. */
       protect(scope: FastifyInstance): void
-      /** Rejects with `keys_unavailable` while the issuer's keys are not there, so that no token can be checked. */
+      /**
+       * Rejects with `keys_unavailable` while no issuer's keys are there. One of several that is out of reach keeps its own
+       * callers out, and nobody else's.
+       */
       assertReady(): Promise<void>
       /** The issuers whose tokens are accepted, as far as their metadata could be read. */
       readonly issuers: readonly string[]
@@ -50,17 +51,20 @@ declare module 'fastify' {
     readonly caller: Caller
     entraJwtVerify(): Promise<unknown>
     [candidate]: Candidate | null
+    [unverified]: JsonObject | null
     [verifiedCaller]: Caller | null
   }
 }
 
 /** A token of the right form, and the key that must have signed it. */
 interface Candidate {
-  token: string
+  text: string
   key: VerificationKey
 }
 
 const candidate = Symbol('entra-auth.candidate')
+/** Claims as they came, for the log line of a refusal. */
+const unverified = Symbol('entra-auth.unverified')
 const verifiedCaller = Symbol('entra-auth.caller')
 
 /**
@@ -69,22 +73,19 @@ const verifiedCaller = Symbol('entra-auth.caller')
  * platform' on Microsoft Learn.
  */
 const entraAuth: FastifyPluginAsync<EntraAuthOptions> = async (app, options) => {
-  const tenantId = options.tenantId.toLowerCase()
-  const clientId = options.clientId.toLowerCase()
-  const authorityHost = (options.authorityHost ?? 'https://login.microsoftonline.com').replace(/\/+$/, '')
-  const audiences = new Set([clientId, `api://${clientId}`, ...(options.audiences ?? [])])
+  const { fetchJson = fetchJsonOverHttps, now = Date.now } = options
   const rules: AccessRules = {
     allowedClientIds: new Set(options.allowedClientIds?.map((id) => id.toLowerCase())),
     allowGuests: options.allowGuests ?? false,
   }
-  const now = options.now ?? Date.now
-  const metadataUrl = `${authorityHost}/${tenantId}/v2.0/.well-known/openid-configuration`
-  const issuer = createTrustedIssuer({
-    metadataUrl,
-    fetchJson: options.fetchJson ?? fetchJsonOverHttps,
-    onFailure: (error) => app.log.warn({ err: error, metadataUrl }, 'the signing keys could not be read'),
-    now,
-  })
+  const issuers = readIssuerOptions(options.issuers).map((settings) =>
+    createTrustedIssuer({
+      settings,
+      fetchJson,
+      onFailure: (err) => app.log.warn({ err, issuer: settings.name }, 'the signing keys could not be read'),
+      now,
+    }),
+  )
 
   await app.register(fastifyJwt, {
     namespace: 'entra',
@@ -101,13 +102,14 @@ const entraAuth: FastifyPluginAsync<EntraAuthOptions> = async (app, options) => 
       cache: false,
       ignoreExpiration: true,
       ignoreNotBefore: true,
-      extractToken: (request: FastifyRequest) => request[candidate]?.token,
+      extractToken: (request: FastifyRequest) => request[candidate]?.text,
     },
   })
 
   app.decorateRequest(candidate, null)
+  app.decorateRequest(unverified, null)
   app.decorateRequest(verifiedCaller, null)
-  app.decorateRequest('caller', {
+  app.decorateRequest(options.decoratorName ?? 'caller', {
     getter(this: FastifyRequest) {
       const caller = this[verifiedCaller]
       if (caller === null) throw new TokenMissingError()
@@ -117,14 +119,16 @@ const entraAuth: FastifyPluginAsync<EntraAuthOptions> = async (app, options) => 
 
   /** Rules 1 to 5 of 'Token validation', in their order. */
   async function authenticate(request: FastifyRequest): Promise<Caller> {
-    const token = readBearerToken(request.raw.rawHeaders)
-    const { unverifiedClaims, kid } = parseUnverifiedToken(token)
-    await assertTrustedIssuer(unverifiedClaims['iss'], issuer)
-    const key = issuer.knownKey(kid) ?? (await issuer.findKey(kid))
-    await assertSignature(request, { token, key })
-    const claims = unverifiedClaims
-    assertAccessTokenClaims(claims, audiences, now())
-    return createCaller(claims)
+    const text = readBearerToken(request.raw.rawHeaders)
+    const token = parseUnverifiedToken(text)
+    request[unverified] = token.unverifiedClaims
+    const { issuer, key } = findKnownKey(issuers, token) ?? (await findKey(issuers, token))
+    const claims = token.unverifiedClaims
+    issuer.assertKeyFits(key, claims)
+    await assertSignature(request, { text, key })
+    assertAccessTokenClaims(claims, issuer.settings, now())
+    await assertTenant(claims, issuer.settings)
+    return createCaller(claims, issuer.settings.kind)
   }
 
   async function authorize(request: FastifyRequest): Promise<void> {
@@ -135,7 +139,11 @@ const entraAuth: FastifyPluginAsync<EntraAuthOptions> = async (app, options) => 
       assertRoutePolicy(request.url, policy)
       assertMayCall(caller, policy, rules)
     } catch (error) {
-      if (error instanceof AccessRefusedError) error.resourceMetadataUrl = resourceMetadataUrl(request)
+      if (error instanceof AccessRefusedError) {
+        error.resourceMetadataUrl = resourceMetadataUrl(request)
+        const { code, detail } = error
+        request.log.info({ problem: code, detail, claimed: listClaimed(request[unverified]) }, 'access refused')
+      }
       throw error
     }
   }
@@ -145,34 +153,23 @@ const entraAuth: FastifyPluginAsync<EntraAuthOptions> = async (app, options) => 
       scope.addHook('onRoute', (route) => assertRoutePolicy(`${route.method} ${route.url}`, route.config?.policy))
       scope.addHook('onRequest', authorize)
     },
-    assertReady: issuer.settle,
+    async assertReady() {
+      await Promise.any(issuers.map((issuer) => issuer.settle())).catch(({ errors }: AggregateError) => {
+        throw errors[0]
+      })
+    },
     get issuers() {
-      return issuer.issuer === undefined ? [] : [issuer.issuer]
+      return [...new Set(issuers.flatMap(({ issuer }) => issuer ?? []))]
     },
   })
-  app.addHook('onClose', async () => issuer.stop())
-  issuer.start()
+  app.addHook('onClose', async () => {
+    for (const issuer of issuers) issuer.stop()
+  })
+  for (const issuer of issuers) issuer.start()
 }
 
-/** Rule 2: the only use of a claim before the signature verified, to choose whose key must have made it. */
-async function assertTrustedIssuer(iss: unknown, trusted: TrustedIssuer): Promise<void> {
-  await trusted.settle()
-  if (iss === trusted.issuer) return
-  if (iss === undefined) {
-    throw new InvalidTokenError(
-      'token_claim_missing',
-      `The token needs an iss claim; this API trusts ${trusted.issuer}.`,
-    )
-  }
-  throw new InvalidTokenError(
-    'token_issuer',
-    `The token is from ${describe(iss)}, and this API trusts ${trusted.issuer}. Get the token from that tenant; ` +
-      'an issuer at sts.windows.net means that the app registration must set requestedAccessTokenVersion to 2.',
-  )
-}
-
-async function assertSignature(request: FastifyRequest, unverified: Candidate): Promise<void> {
-  request[candidate] = unverified
+async function assertSignature(request: FastifyRequest, signed: Candidate): Promise<void> {
+  request[candidate] = signed
   try {
     await request.entraJwtVerify()
   } catch (error) {
@@ -189,6 +186,15 @@ async function assertSignature(request: FastifyRequest, unverified: Candidate): 
 /** The codes of `@fastify/jwt` and of `fast-jwt`; anything else is a fault of this service. */
 function isJwtError(error: unknown): boolean {
   return error instanceof Error && 'code' in error && /^(?:FST_JWT|FAST_JWT)_/.test(String(error.code))
+}
+
+/** What finds the token in Entra's sign-in logs, as it claims: it need not be true. */
+function listClaimed(claims: JsonObject | null): Record<string, string> {
+  const names = ['iss', 'azp', 'appid', 'tid', 'uti']
+  const entries = names.map((name) => [name, claims?.[name]] as const)
+  return Object.fromEntries(
+    entries.flatMap(([name, value]) => (typeof value === 'string' ? [[name, value.slice(0, 200)]] : [])),
+  )
 }
 
 /** RFC 9728, section 3.1. The host is the client's own word, given back to that client only. */

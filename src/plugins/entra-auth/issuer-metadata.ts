@@ -21,6 +21,7 @@ const RsaKey = Type.Object({
   e: Type.String(),
   use: Type.Optional(Type.Literal('sig')),
   alg: Type.Optional(Type.Literal('RS256')),
+  issuer: Type.Optional(Type.String()),
 })
 
 /** Fetches a JSON document. Must end when the signal fires, and reject unless the answer is 200 with JSON. */
@@ -30,6 +31,8 @@ export interface VerificationKey {
   kid: string
   /** What fast-jwt keys its verifiers by: it makes one per text, so the key is imported once. */
   pem: string
+  /** In a key set that many tenants share: the only issuer whose tokens it signs, perhaps with `{tenantid}` in it. */
+  issuer?: string
 }
 
 /** What an issuer publishes about itself (OpenID Connect Discovery 1.0, section 4) and its signing keys (RFC 7517). */
@@ -68,7 +71,8 @@ function toVerificationKeys(keys: readonly unknown[]): Map<string, VerificationK
     if (!Value.Check(RsaKey, key)) continue
     const publicKey = importKey(key.n, key.e)
     if (publicKey === undefined || (publicKey.asymmetricKeyDetails?.modulusLength ?? 0) < MIN_KEY_BITS) continue
-    found.set(key.kid, { kid: key.kid, pem: publicKey.export({ type: 'spki', format: 'pem' }).toString() })
+    const pem = publicKey.export({ type: 'spki', format: 'pem' }).toString()
+    found.set(key.kid, { kid: key.kid, pem, ...(key.issuer !== undefined && { issuer: key.issuer }) })
   }
   return found
 }

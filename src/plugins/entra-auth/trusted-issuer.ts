@@ -1,7 +1,8 @@
 import { createRefreshedValue } from '../refreshed-value.ts'
 import { type FetchJson, fetchIssuerMetadata, type VerificationKey } from './issuer-metadata.ts'
+import type { IssuerSettings } from './issuer-options.ts'
 import { InvalidTokenError, KeysUnavailableError } from './refusals.ts'
-import { describe } from './unverified-token.ts'
+import { describe, type JsonObject } from './unverified-token.ts'
 
 /** Signing-key guidance of the Microsoft identity platform ('Signing key rollover'): how often to look, how long to trust. */
 const REFRESH_EVERY_MS = 60 * 60 * 1_000
@@ -12,8 +13,12 @@ const UNKNOWN_KEY_COOLDOWN_MS = 5 * 60 * 1_000
 const LOAD_TIMEOUT_MS = 10_000
 const FETCH_TIMEOUT_MS = 5_000
 
+/** The part of a multi-tenant issuer that the token's tenant fills. */
+const TENANT_PLACEHOLDER = '{tenantid}'
+const GUID = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i
+
 export interface TrustedIssuerOptions {
-  metadataUrl: string
+  settings: IssuerSettings
   fetchJson: FetchJson
   /** Told when the metadata or the keys could not be had. */
   onFailure: (error: unknown) => void
@@ -22,29 +27,31 @@ export interface TrustedIssuerOptions {
 }
 
 /** One issuer whose tokens are accepted, with the keys it publishes. */
-export function createTrustedIssuer(options: TrustedIssuerOptions) {
-  const now = options.now ?? Date.now
+export function createTrustedIssuer({ settings, fetchJson, onFailure, now = Date.now }: TrustedIssuerOptions) {
+  const isMultiTenant = settings.tenantCheck !== undefined
   let lookedForUnknownKeyAt = Number.NEGATIVE_INFINITY
   const metadata = createRefreshedValue({
-    load: (signal) => fetchIssuerMetadata(options.metadataUrl, withTimeout(options.fetchJson), signal),
+    load,
     loadTimeoutMs: LOAD_TIMEOUT_MS,
     refreshEveryMs: REFRESH_EVERY_MS,
-    onFailure: options.onFailure,
+    onFailure,
     now,
   })
+
+  async function load(signal: AbortSignal) {
+    const loaded = await fetchIssuerMetadata(settings.metadataUrl, withTimeout(fetchJson), signal)
+    if (loaded.issuer.includes(TENANT_PLACEHOLDER) !== isMultiTenant) {
+      throw new Error(`${settings.metadataUrl} has the issuer ${loaded.issuer}, which does not fit ${settings.name}`)
+    }
+    return loaded
+  }
 
   function trustedMetadata() {
     return metadata.ageMs < TRUST_FOR_MS ? metadata.value : undefined
   }
 
-  /** Resolves once metadata and keys are there and fresh enough, or rejects with `keys_unavailable`. */
-  async function settle(): Promise<void> {
-    if (trustedMetadata() !== undefined) return
-    // The background keeps trying; once a load has failed, no request waits for the next.
-    if (metadata.isFailing) throw new KeysUnavailableError()
-    await metadata.refresh().catch((error: unknown) => {
-      throw new KeysUnavailableError(error)
-    })
+  function knownKey(kid: string): VerificationKey | undefined {
+    return trustedMetadata()?.keys.get(kid)
   }
 
   /** Looks for a key that appeared since the last look, at most once per cooldown. A look in flight is joined. */
@@ -57,28 +64,42 @@ export function createTrustedIssuer(options: TrustedIssuerOptions) {
   }
 
   return {
+    settings,
     start: () => metadata.refreshInBackground(),
     stop: () => metadata.stop(),
-    settle,
-    /** The value that `iss` must equal; undefined while the metadata is out of reach. */
+    /** Resolves once metadata and keys are there and fresh enough, or rejects with `keys_unavailable`. */
+    async settle(): Promise<void> {
+      if (trustedMetadata() !== undefined) return
+      // The background keeps trying; once a load has failed, no request waits for the next.
+      if (metadata.isFailing) throw new KeysUnavailableError()
+      await metadata.refresh().catch((error: unknown) => {
+        throw new KeysUnavailableError(error)
+      })
+    },
+    /** As the metadata has it, perhaps with `{tenantid}` in it; undefined while the metadata is out of reach. */
     get issuer(): string | undefined {
       return trustedMetadata()?.issuer
     },
-    /** A key that is known now. Never fetches. */
-    knownKey(kid: string): VerificationKey | undefined {
-      return trustedMetadata()?.keys.get(kid)
+    /** Whether a token that says this is from here. Nothing is believed by that but whose key must have signed it. */
+    hasIssued({ iss, tid }: JsonObject): boolean {
+      const issuer = trustedMetadata()?.issuer
+      return typeof iss === 'string' && issuer !== undefined && fillTenant(issuer, tid) === iss
     },
+    /** A key that is known now. Never fetches. */
+    knownKey,
     /**
      * The key, looked for at the issuer when it is not known.
      * @throws {InvalidTokenError} `token_key_unknown`
      * @throws {KeysUnavailableError} when the issuer cannot be asked
      */
     async findKey(kid: string): Promise<VerificationKey> {
+      const known = knownKey(kid)
+      if (known !== undefined) return known
       let failure: unknown
       await lookForUnknownKey().catch((error: unknown) => {
         failure = error
       })
-      const key = trustedMetadata()?.keys.get(kid)
+      const key = knownKey(kid)
       if (key !== undefined) return key
       // While the key set cannot be read, nobody knows that the key does not exist.
       if (metadata.isFailing) throw new KeysUnavailableError(failure)
@@ -87,10 +108,27 @@ export function createTrustedIssuer(options: TrustedIssuerOptions) {
         `The issuer has no signing key ${describe(kid)}. Get a new token; if that does not help, the token is not from this issuer.`,
       )
     },
+    /**
+     * In a key set that many tenants share, a key can be for one issuer alone ('Signing key rollover', Microsoft Learn).
+     * @throws {InvalidTokenError} `token_issuer`
+     */
+    assertKeyFits(key: VerificationKey, { iss, tid }: JsonObject): void {
+      if (!isMultiTenant || key.issuer === undefined || fillTenant(key.issuer, tid) === iss) return
+      throw new InvalidTokenError(
+        'token_issuer',
+        `The signing key of the token is not one for the issuer ${describe(iss)}.`,
+      )
+    },
   }
 }
 
 export type TrustedIssuer = ReturnType<typeof createTrustedIssuer>
+
+/** @returns undefined when the issuer needs a tenant and `tid` is no GUID */
+function fillTenant(issuer: string, tid: unknown): string | undefined {
+  if (!issuer.includes(TENANT_PLACEHOLDER)) return issuer
+  return typeof tid === 'string' && GUID.test(tid) ? issuer.replace(TENANT_PLACEHOLDER, tid) : undefined
+}
 
 function withTimeout(fetchJson: FetchJson): FetchJson {
   return (url, signal) => fetchJson(url, AbortSignal.any([signal, AbortSignal.timeout(FETCH_TIMEOUT_MS)]))

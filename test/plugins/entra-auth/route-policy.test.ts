@@ -96,8 +96,13 @@ describe('a route policy', () => {
 
 describe('a protected scope', () => {
   const options = {
-    tenantId: '7c9a1e02-5d0b-4c1e-9a53-0f6f2f4d8e11',
-    clientId: 'b0a7c5de-6f1d-4a0f-8f8e-2d1c0b9a8e77',
+    issuers: [
+      {
+        kind: 'entra' as const,
+        tenantId: '7c9a1e02-5d0b-4c1e-9a53-0f6f2f4d8e11',
+        clientId: 'b0a7c5de-6f1d-4a0f-8f8e-2d1c0b9a8e77',
+      },
+    ],
     fetchJson: () => Promise.reject(new Error('no network in this test')),
   }
 

@@ -34,7 +34,7 @@ function setUp(kids: string[] = ['a']) {
     gate: undefined as Promise<void> | undefined,
   }
   const issuer = createTrustedIssuer({
-    metadataUrl: METADATA_URL,
+    settings: { kind: 'entra', name: 'test', metadataUrl: METADATA_URL, audiences: new Set() },
     now: () => state.nowMs,
     onFailure: (error) => state.failures.push(error),
     fetchJson: async (url) => {
