@@ -1,0 +1,53 @@
+import type { Diagnosis, Finding } from './diagnose.ts'
+
+const SHOWN_HEADER = ['alg', 'typ', 'kid']
+const SHOWN_CLAIMS = [
+  'iss',
+  'aud',
+  'tid',
+  'azp',
+  'appid',
+  'oid',
+  'sub',
+  'idtyp',
+  'roles',
+  'scp',
+  'tfp',
+  'acr',
+  'azpacr',
+  'ver',
+  'uti',
+]
+const MARKS: Readonly<Record<Finding['outcome'], string>> = { pass: 'pass', fail: 'FAIL', 'not checked': ' -- ' }
+
+/** The diagnosis as text for a terminal. The signature is not in it. */
+export function formatReport({ token, findings, isSignatureChecked }: Diagnosis): string {
+  const width = Math.max(...findings.map(({ rule }) => rule.length))
+  const lines = findings.flatMap(({ rule, outcome, detail, advice }) => [
+    `  ${MARKS[outcome]}  ${rule.padEnd(width)}  ${detail}`.trimEnd(),
+    ...(advice === undefined ? [] : [`        ${' '.repeat(width)}→ ${advice}`]),
+  ])
+  const decoded = token === undefined ? [] : [...formatToken(token.unverifiedHeader, token.unverifiedClaims), '']
+  return [...decoded, ...lines, '', `  ${summarize(findings, isSignatureChecked)}`, ''].join('\n')
+}
+
+function formatToken(header: Readonly<Record<string, unknown>>, claims: Readonly<Record<string, unknown>>): string[] {
+  const pick = (names: readonly string[], from: Readonly<Record<string, unknown>>) =>
+    names.flatMap((name) => (name in from ? [`  ${name.padEnd(6)} ${JSON.stringify(from[name])}`] : []))
+  const times = ['iat', 'nbf', 'exp'].flatMap((name) => {
+    const date = new Date(Number(claims[name]) * 1_000)
+    return name in claims && !Number.isNaN(date.valueOf()) ? [`  ${name.padEnd(6)} ${date.toISOString()}`] : []
+  })
+  return ['Header', ...pick(SHOWN_HEADER, header), 'Claims', ...pick(SHOWN_CLAIMS, claims), ...times]
+}
+
+function summarize(findings: readonly Finding[], isSignatureChecked: boolean): string {
+  const signature = isSignatureChecked ? 'The signature was checked.' : 'The signature was NOT checked.'
+  const isAboutEndpoint = ({ rule }: Finding) => /^[A-Z]+ \//.test(rule)
+  const failed = findings.filter(({ outcome }) => outcome === 'fail')
+  if (failed.some((finding) => !isAboutEndpoint(finding))) return `The token is refused. ${signature}`
+  const opened = findings.filter((finding) => isAboutEndpoint(finding) && finding.outcome === 'pass')
+  if (!isSignatureChecked) return `Nothing is wrong as far as it could be checked. ${signature}`
+  const opens = opened.length === 0 ? 'opens nothing' : `opens ${opened.map(({ rule }) => rule).join(', ')}`
+  return `The token is accepted and ${opens}. ${signature}`
+}
