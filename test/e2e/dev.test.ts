@@ -53,6 +53,29 @@ test('the pasted commands give a token, a code, and its message on the queue', a
   })
   assert.equal(refused.status, 403)
 
+  const kinds: Array<[args: string[], status: number]> = [
+    [['--issuer', 'b2c'], 200],
+    [['--issuer', 'b2c', '--as', 'user'], 200],
+    [['--as', 'user'], 200],
+    [['--as', 'guest'], 403],
+    [['--issuer', 'v1'], 401],
+    [['--issuer', 'external-id'], 401],
+    [['--claim', 'roles=["Other"]'], 403],
+    [['--claim', 'aud=https://graph.microsoft.com'], 401],
+    [['--without', 'exp'], 401],
+  ]
+  for (const [args, status] of kinds) {
+    const minted = (await tool('local-cloud/token.ts', ...args)).output.trim()
+    const answer = await fetch(`${url}/api/v1/getcode`, { headers: { authorization: `Bearer ${minted}` } })
+    assert.equal(answer.status, status, `${args.join(' ')}: ${await answer.text()}`)
+    const doctor = await tool('tools/doctor.ts', minted)
+    assert.equal(doctor.status, status === 200 ? 0 : 1, doctor.output)
+    assert.match(doctor.output, /The signature was/)
+  }
+  assert.equal((await tool('local-cloud/token.ts', '--issuer', 'unknown')).status, 1)
+  const piped = await tool('tools/doctor.ts', '-')
+  assert.match(piped.output, /FAIL {2}Form/)
+
   assert.match((await tool('tools/queue.ts', 'clear', '--yes')).output, /is empty/)
   assert.match((await tool('tools/queue.ts', 'peek', '3')).output, /^0 of about 0/)
   assert.equal((await tool('tools/queue.ts', 'peek', 'many')).status, 2)
