@@ -1,3 +1,4 @@
+import type { webcrypto } from 'node:crypto'
 import { chmod, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -21,6 +22,10 @@ export interface CertificateAuthority {
   caFile: string
   /** Certificate and key of localhost, for servers of this process and, as files, of others. */
   server: { cert: string; key: string; certFile: string; keyFile: string }
+  /** A file beside the authority's own, gone with it. @returns its path */
+  writeFile(name: string, content: string): Promise<string>
+  /** A self-signed certificate that an application registers with Entra. `pem` has its private key in front. */
+  issueClientCertificate(): Promise<{ certificate: string; pem: string }>
   remove(): Promise<void>
 }
 
@@ -42,8 +47,38 @@ export async function createCertificateAuthority(): Promise<CertificateAuthority
   return {
     caFile: files.caFile,
     server: { cert, key, certFile: files.certFile, keyFile: files.keyFile },
+    issueClientCertificate,
+    async writeFile(name, content) {
+      const file = join(folder, name)
+      await writeFile(file, content, { mode: 0o600 })
+      return file
+    },
     remove: () => rm(folder, { recursive: true, force: true }),
   }
+}
+
+async function issueClientCertificate() {
+  const algorithm = {
+    name: 'RSASSA-PKCS1-v1_5',
+    hash: 'SHA-256',
+    modulusLength: 2_048,
+    publicExponent: new Uint8Array([1, 0, 1]),
+  }
+  const keys = await crypto.subtle.generateKey(algorithm, true, ['sign', 'verify'])
+  const issued = await X509CertificateGenerator.createSelfSigned({
+    name: 'CN=local application',
+    keys,
+    signingAlgorithm: algorithm,
+    notBefore: new Date(Date.now() - DAY_MS),
+    notAfter: new Date(Date.now() + 30 * DAY_MS),
+  })
+  const certificate = issued.toString('pem')
+  return { certificate, pem: `${await toPem(keys.privateKey)}${certificate}\n` }
+}
+
+async function toPem(privateKey: webcrypto.CryptoKey): Promise<string> {
+  const pkcs8 = Buffer.from(await crypto.subtle.exportKey('pkcs8', privateKey)).toString('base64')
+  return `-----BEGIN PRIVATE KEY-----\n${pkcs8}\n-----END PRIVATE KEY-----\n`
 }
 
 async function issueCertificates() {
@@ -75,10 +110,9 @@ async function issueCertificates() {
       new ExtendedKeyUsageExtension([ExtendedKeyUsage.serverAuth]),
     ],
   })
-  const pkcs8 = Buffer.from(await crypto.subtle.exportKey('pkcs8', keys.privateKey)).toString('base64')
   return {
     caCert: ca.toString('pem'),
     cert: certificate.toString('pem'),
-    key: `-----BEGIN PRIVATE KEY-----\n${pkcs8}\n-----END PRIVATE KEY-----\n`,
+    key: await toPem(keys.privateKey),
   }
 }

@@ -14,6 +14,7 @@ process.stdout.write(`
 
   Entra             ${cloud.origins.entra}
   Key Vault         ${cloud.origins.keyVault}
+  Microsoft Graph   ${cloud.origins.graph}
   Number API        ${cloud.origins.numberApi}
   Managed identity  ${cloud.origins.managedIdentity}
   Queue             ${cloud.storage.queueUrl}

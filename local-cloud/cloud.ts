@@ -1,11 +1,25 @@
 import { randomBytes } from 'node:crypto'
 import { createCertificateAuthority } from './certificate-authority.ts'
 import { createClock } from './clock.ts'
-import { api, b2c, caller, numberApiKeyName, tenant } from './directory.ts'
+import {
+  api,
+  apiCertificateName,
+  apiSecretName,
+  b2c,
+  b2cCaller,
+  b2cDirectoryReader,
+  b2cDirectorySecretName,
+  caller,
+  consoleApp,
+  numberApiKeyName,
+  tenant,
+} from './directory.ts'
+import { createAuthorizationCodes } from './entra/authorization-codes.ts'
 import { createIssuer } from './entra/issuer.ts'
 import { registerEntra } from './entra/service.ts'
 import { createTokens } from './entra/tokens.ts'
 import { createFaults, type Part } from './faults.ts'
+import { registerGraph } from './graph.ts'
 import { createSecrets, registerKeyVault } from './key-vault.ts'
 import { identityHeader, registerManagedIdentity } from './managed-identity.ts'
 import { registerNumberApi } from './number-api.ts'
@@ -20,13 +34,23 @@ export const fixedPorts: Ports = {
   keyVault: 8402,
   numberApi: 8403,
   managedIdentity: 8404,
+  graph: 8405,
   blob: 8410,
   queue: 8411,
   table: 8412,
 }
 
 /** Any ports that are free, for tests that run side by side. */
-export const freePorts: Ports = { entra: 0, keyVault: 0, numberApi: 0, managedIdentity: 0, blob: 0, queue: 0, table: 0 }
+export const freePorts: Ports = {
+  entra: 0,
+  keyVault: 0,
+  numberApi: 0,
+  managedIdentity: 0,
+  graph: 0,
+  blob: 0,
+  queue: 0,
+  table: 0,
+}
 
 /** Starts everything that the service talks to in Azure, on this machine. Ready when it resolves. */
 export async function startLocalCloud({ ports = freePorts }: { ports?: Ports } = {}) {
@@ -40,18 +64,39 @@ export async function startLocalCloud({ ports = freePorts }: { ports?: Ports } =
     startStorage(ports, authority),
   ])
   const issuers = { v2: issuer, v1: issuer, 'multi-tenant': issuer, b2c: b2cIssuer, 'external-id': externalIssuer }
-  const origins = { entra: '', keyVault: '', numberApi: '', managedIdentity: '' }
-  const tokens = createTokens(issuers, () => origins.entra)
+  const origins = { entra: '', keyVault: '', numberApi: '', managedIdentity: '', graph: '' }
+  const tokens = createTokens(
+    issuers,
+    () => origins.entra,
+    () => origins.graph,
+  )
   let numberApiKey = randomBytes(24).toString('base64url')
-  const secrets = createSecrets({ [numberApiKeyName]: numberApiKey })
+  const apiCertificate = await authority.issueClientCertificate()
+  const callerCertificate = await authority.issueClientCertificate()
+  const secrets = createSecrets({
+    [numberApiKeyName]: numberApiKey,
+    [apiSecretName]: api.secret,
+    [apiCertificateName]: apiCertificate.pem,
+    [b2cDirectorySecretName]: b2cDirectoryReader.secret,
+  })
+  const callerCertificateFile = await authority.writeFile('caller.pem', callerCertificate.pem)
+  const certificates = new Map([
+    [api.clientId, apiCertificate.certificate],
+    [caller.clientId, callerCertificate.certificate],
+  ])
+  const onBehalfOfRequests: Readonly<Record<string, unknown>>[] = []
 
   const servers = {
     entra: createServer('entra', faults, authority.server),
     keyVault: createServer('keyVault', faults, authority.server),
     numberApi: createServer('numberApi', faults, authority.server),
     managedIdentity: createServer('managedIdentity', faults, null),
+    graph: createServer('graph', faults, authority.server),
   }
-  await registerEntra(servers.entra, issuers, tokens, () => origins.entra)
+  const codes = createAuthorizationCodes()
+  const entraParts = { issuers, tokens, codes, certificates, onBehalfOfRequests }
+  await registerEntra(servers.entra, entraParts, () => origins.entra)
+  await registerGraph(servers.graph, issuer, () => origins.graph)
   await registerKeyVault(servers.keyVault, {
     issuer,
     secrets,
@@ -72,6 +117,7 @@ export async function startLocalCloud({ ports = freePorts }: { ports?: Ports } =
     origins.keyVault = await listen(servers.keyVault, ports.keyVault)
     origins.numberApi = await listen(servers.numberApi, ports.numberApi)
     origins.managedIdentity = await listen(servers.managedIdentity, ports.managedIdentity)
+    origins.graph = await listen(servers.graph, ports.graph)
     await provisionStorage(storage, tokens)
   } catch (error) {
     await stop()
@@ -86,6 +132,8 @@ export async function startLocalCloud({ ports = freePorts }: { ports?: Ports } =
     tokens,
     storage,
     secrets,
+    /** Every on-behalf-of request that Entra got, its fields as they came. */
+    onBehalfOfRequests,
     /** What points the service, and `DefaultAzureCredential` in it, at this cloud. */
     serviceEnv: {
       NODE_EXTRA_CA_CERTS: authority.caFile,
@@ -96,6 +144,11 @@ export async function startLocalCloud({ ports = freePorts }: { ports?: Ports } =
       B2C_POLICY: b2c.policy,
       B2C_API_CLIENT_ID: b2c.apiClientId,
       B2C_AUTHORITY_HOST: origins.entra,
+      GRAPH_BASE_URL: origins.graph,
+      ENTRA_API_CLIENT_SECRET_NAME: apiSecretName,
+      B2C_DIRECTORY_TENANT_ID: b2c.tenantId,
+      B2C_DIRECTORY_CLIENT_ID: b2cDirectoryReader.clientId,
+      B2C_DIRECTORY_CLIENT_SECRET_NAME: b2cDirectorySecretName,
       KEY_VAULT_URL: origins.keyVault,
       THIRD_PARTY_API_ENDPOINT: `${origins.numberApi}/api/RandomNumber`,
       THIRD_PARTY_API_SECRET_NAME: numberApiKeyName,
@@ -110,11 +163,21 @@ export async function startLocalCloud({ ports = freePorts }: { ports?: Ports } =
       CALLER_CLIENT_ID: caller.clientId,
       CALLER_CLIENT_SECRET: caller.secret,
       CALLER_SCOPE: `${api.identifierUri}/.default`,
+      CALLER_CERTIFICATE_FILE: callerCertificateFile,
+      B2C_CALLER_CLIENT_ID: b2cCaller.clientId,
+      B2C_CALLER_CLIENT_SECRET: b2cCaller.secret,
+      B2C_CALLER_SCOPE: `https://${b2c.tenantName}.onmicrosoft.com/codes-api/.default`,
+      CONSOLE_CLIENT_ID: consoleApp.clientId,
     },
     /** Gives the number API a new access key, and the vault too unless `inVault` is false. */
     rotateNumberApiKey({ inVault = true } = {}): void {
       numberApiKey = randomBytes(24).toString('base64url')
       if (inVault) secrets.set(numberApiKeyName, numberApiKey)
+    },
+    /** Gives the API's app registration a new client secret, and the vault too. */
+    rotateApiSecret(secret = randomBytes(24).toString('base64url')): void {
+      api.secret = secret
+      secrets.set(apiSecretName, secret)
     },
     stop,
   }

@@ -5,12 +5,15 @@ export class EntraError extends Error {
   readonly status: number
   readonly error: string
   readonly aadsts: number
+  /** Further members, such as `suberror` and `claims`. */
+  readonly extra: Readonly<Record<string, string>>
 
-  constructor(status: number, error: string, aadsts: number, description: string) {
+  constructor(status: number, error: string, aadsts: number, description: string, extra = {}) {
     super(description)
     this.status = status
     this.error = error
     this.aadsts = aadsts
+    this.extra = extra
   }
 
   toBody() {
@@ -23,6 +26,7 @@ export class EntraError extends Error {
       timestamp,
       trace_id: traceId,
       correlation_id: correlationId,
+      ...this.extra,
     }
   }
 }

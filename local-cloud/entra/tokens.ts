@@ -6,11 +6,16 @@ import {
   b2c,
   caller,
   externalId,
+  graphClientId,
   guest,
   homeOfGuest,
+  multiFactor,
+  type Person,
   resources,
   stranger,
   tenant,
+  tokenExchange,
+  unconsenting,
   user,
 } from '../directory.ts'
 import type { Changes, Issuer } from './issuer.ts'
@@ -24,17 +29,19 @@ export type Issuers = Readonly<Record<IssuerName, Issuer>>
 /** A wish for a token, as `npm run token` sends it. */
 const Wish = Type.Object({
   issuer: Type.Optional(IssuerName),
-  as: Type.Optional(Type.Enum(['caller', 'stranger', 'user', 'guest'])),
+  as: Type.Optional(Type.Enum(['caller', 'stranger', 'user', 'guest', 'unconsenting', 'multiFactor'])),
   claims: Type.Optional(Type.Record(Type.String(), Type.Unknown())),
   without: Type.Optional(Type.Array(Type.String())),
 })
-type Principal = 'caller' | 'stranger' | 'user' | 'guest'
+type Principal = 'caller' | 'stranger' | keyof typeof people
+const people = { user, guest, unconsenting, multiFactor }
 
 /**
  * Which claims Entra puts into which token ('Access token claims reference', Microsoft Learn).
  * @param origin where Entra listens; known once it does
+ * @param graphOrigin the same of Graph
  */
-export function createTokens(issuers: Issuers, origin: () => string) {
+export function createTokens(issuers: Issuers, origin: () => string, graphOrigin: () => string) {
   const issuer = issuers.v2
   const v2Issuer = () => `${origin()}/${tenant.id}/v2.0`
 
@@ -65,10 +72,28 @@ export function createTokens(issuers: Issuers, origin: () => string) {
       return await issuer.sign({ iss: issuerOf('v1'), ...toV1(appClaims(app)), aud: resource, roles: undefined })
     },
     /** The token that a request for this resource gets; undefined when the tenant knows no such resource. */
-    forResource(app: Application, resource: string): Promise<string> | undefined {
-      if (resource === api.identifierUri || resource === api.clientId) return this.forApi(app)
+    forResource(app: Application, resource: string, strength?: '1' | '2'): Promise<string> | undefined {
+      const proof = strength === undefined ? {} : { azpacr: strength }
+      if (resource === api.identifierUri || resource === api.clientId) return this.forApi(app, proof)
+      if (resource === graphOrigin()) return this.forGraph(app)
+      if (resource === tokenExchange) return this.forAzure(app, resource)
       const isAzure = Object.values(resources).some((known) => known === resource.replace(/\/$/, ''))
       return isAzure ? this.forAzure(app, resource.replace(/\/$/, '')) : undefined
+    },
+    /** An app-only token for Microsoft Graph, with the permissions that the app was granted there. */
+    async forGraph(app: Application): Promise<string> {
+      const claims = {
+        ...toV1(appClaims(app)),
+        aud: graphOrigin(),
+        roles: app.grantedRoles[graphClientId],
+        tid: app.tenantId,
+      }
+      return await issuer.sign({ iss: issuerOf('v1'), ...claims })
+    },
+    /** A delegated token for Microsoft Graph: this application for this person. */
+    async forGraphAsUser(app: Application, { objectId, displayName }: Person): Promise<string> {
+      const who = { oid: objectId, sub: objectId, name: displayName, tid: tenant.id, appid: app.clientId }
+      return await issuer.sign({ iss: issuerOf('v1'), aud: graphOrigin(), scp: 'User.Read', ver: '1.0', ...who })
     },
     /** Any token that an issuer of this cloud could sign. */
     async mint(wish: unknown): Promise<string> {
@@ -109,8 +134,8 @@ function appClaims(app: Application): Changes {
   }
 }
 
-function personClaims(as: 'user' | 'guest'): Changes {
-  const person = { user, guest }[as]
+function personClaims(as: keyof typeof people): Changes {
+  const person: Person = people[as]
   return {
     aud: api.clientId,
     azp: caller.clientId,

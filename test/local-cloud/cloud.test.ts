@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict'
+import { createHash } from 'node:crypto'
 import { describe, test } from 'node:test'
 import { decodeJwt, decodeProtectedHeader } from 'jose'
-import { api, caller, managedIdentity, stranger, tenant } from '../../local-cloud/directory.ts'
+import { api, caller, consoleApp, managedIdentity, stranger, tenant } from '../../local-cloud/directory.ts'
 import { startCloud } from '../helpers/cloud.ts'
 
 const cloud = await startCloud()
@@ -100,6 +101,54 @@ describe("the local cloud's Entra", () => {
       assert.match(answer.body.error_description, new RegExp(`^AADSTS${aadsts}: .+ Trace ID: .+ Timestamp: `))
     })
   }
+
+  test('refuses to exchange the token of an app, a forged one, and one for another API (on-behalf-of)', async () => {
+    const obo = {
+      grant_type: 'urn:ietf:params:oauth:grant-type:jwt-bearer',
+      client_id: api.clientId,
+      client_secret: api.secret,
+      requested_token_use: 'on_behalf_of',
+      scope: `${origins.graph}/.default`,
+    }
+    const good = await cloud.tokens.mint({ as: 'user' })
+    assert.equal(decodeJwt((await requestToken({ ...obo, assertion: good })).body.access_token)['scp'], 'User.Read')
+    const bad = [await cloud.tokens.mint({}), `${good}x`, await cloud.tokens.mint({ as: 'user', claims: { aud: 'x' } })]
+    for (const assertion of bad) {
+      const { status, body } = await requestToken({ ...obo, assertion })
+      assert.deepEqual([status, body.error, body.error_codes], [400, 'invalid_grant', [50013]])
+    }
+  })
+
+  test('gives each authorization code once, and only to who has its verifier', async () => {
+    const authorize = async () => {
+      const query = new URLSearchParams({
+        client_id: consoleApp.clientId,
+        redirect_uri: 'http://localhost:1234',
+        response_type: 'code',
+        code_challenge_method: 'S256',
+        code_challenge: createHash('sha256').update('verifier').digest('base64url'),
+        state: 's',
+      })
+      const response = await fetch(`${origins.entra}/${tenant.id}/oauth2/v2.0/authorize?${query}`, {
+        redirect: 'manual',
+      })
+      const target = new URL(response.headers.get('location') ?? '')
+      assert.equal(target.searchParams.get('state'), 's')
+      return target.searchParams.get('code') ?? ''
+    }
+    const redeem = async (code: string, verifier: string) =>
+      await requestToken({
+        grant_type: 'authorization_code',
+        client_id: consoleApp.clientId,
+        redirect_uri: 'http://localhost:1234',
+        code,
+        code_verifier: verifier,
+      })
+    const code = await authorize()
+    assert.equal((await redeem(code, 'verifier')).status, 200)
+    assert.equal((await redeem(code, 'verifier')).body.error, 'invalid_grant')
+    assert.equal((await redeem(await authorize(), 'another')).body.error, 'invalid_grant')
+  })
 
   test('signs with a new key after a rotation, and publishes the old one until it is dropped', async () => {
     const before = decodeProtectedHeader((await requestToken(good)).body.access_token).kid

@@ -1,0 +1,172 @@
+import { createHash } from 'node:crypto'
+import { api, findPerson, tenant } from '../directory.ts'
+import type { AuthorizationCodes } from './authorization-codes.ts'
+import { type AuthenticatedClient, authenticateClient } from './client-authentication.ts'
+import { EntraError } from './errors.ts'
+import { type Form, readField, readOptionalField } from './form.ts'
+import type { Issuers, Tokens } from './tokens.ts'
+
+const OBO = 'urn:ietf:params:oauth:grant-type:jwt-bearer'
+
+export interface TokenRequest {
+  form: Form
+  authorization: string | undefined
+  tenantId: string
+  tokenEndpoint: string
+}
+
+interface Parts {
+  issuers: Issuers
+  tokens: Tokens
+  codes: AuthorizationCodes
+  certificates: ReadonlyMap<string, string>
+  /** Every on-behalf-of request, for tests that look at its fields. */
+  onBehalfOfRequests: Form[]
+}
+
+/** Answers token requests: client credentials, on-behalf-of, authorization code with PKCE. */
+export function createTokenEndpoint({ issuers, tokens, codes, certificates, onBehalfOfRequests }: Parts) {
+  async function authenticate({ form, authorization, tenantId, tokenEndpoint }: TokenRequest) {
+    return await authenticateClient(form, authorization, { tenantId, tokenEndpoint, issuer: issuers.v2, certificates })
+  }
+
+  /** RFC 6749, section 4.4; 'OAuth 2.0 client credentials flow', Microsoft Learn. */
+  async function grantClientCredentials(client: AuthenticatedClient, scope: string): Promise<string> {
+    const resource = readResource(scope)
+    const token = tokens.forResource(client.app, resource, client.strength)
+    if (token !== undefined) return await token
+    throw new EntraError(
+      400,
+      'invalid_resource',
+      500011,
+      `The resource principal named ${resource} was not found in the tenant named ${tenant.displayName}.`,
+    )
+  }
+
+  /** 'OAuth 2.0 On-Behalf-Of flow', Microsoft Learn. */
+  async function grantOnBehalfOf({ app }: AuthenticatedClient, form: Form): Promise<string> {
+    onBehalfOfRequests.push(form)
+    if (readField(form, 'requested_token_use') !== 'on_behalf_of') {
+      throw new EntraError(400, 'invalid_request', 900144, "The parameter 'requested_token_use' must be on_behalf_of.")
+    }
+    const claims = await issuers.v2.verify(readField(form, 'assertion'), app.clientId).catch((error) => {
+      throw new EntraError(
+        400,
+        'invalid_grant',
+        50013,
+        `Assertion failed signature validation. [Reason - ${String(error)}]`,
+      )
+    })
+    const person = findPerson(claims['oid'])
+    if (claims['idtyp'] === 'app' || person === undefined) {
+      throw new EntraError(
+        400,
+        'invalid_grant',
+        50013,
+        'Assertion is not of a user: app-only tokens cannot be exchanged.',
+      )
+    }
+    if (person.needs === 'consent') {
+      throw new EntraError(
+        400,
+        'invalid_grant',
+        65001,
+        `The user or administrator has not consented to use the application with ID '${app.clientId}'.`,
+        { suberror: 'consent_required' },
+      )
+    }
+    if (person.needs === 'mfa') {
+      const required = {
+        access_token: { capolids: { essential: true, values: ['4e05f6a7-a2b3-44c4-95d7-f26374859607'] } },
+      }
+      throw new EntraError(
+        400,
+        'interaction_required',
+        50076,
+        'Due to a configuration change made by your administrator, you must use multi-factor authentication.',
+        { suberror: 'basic_action', claims: JSON.stringify(required) },
+      )
+    }
+    return await tokens.forGraphAsUser(app, person)
+  }
+
+  /** RFC 6749, section 4.1.3, with RFC 7636. */
+  async function redeemCode(form: Form): Promise<string> {
+    const granted = codes.take(readField(form, 'code'))
+    const challenge = createHash('sha256').update(readField(form, 'code_verifier')).digest('base64url')
+    const fits =
+      granted !== undefined &&
+      granted.clientId === readField(form, 'client_id') &&
+      granted.redirectUri === readField(form, 'redirect_uri') &&
+      granted.challenge === challenge
+    if (!fits)
+      throw new EntraError(
+        400,
+        'invalid_grant',
+        70000,
+        'The authorization code, its verifier or its redirect URI is not valid.',
+      )
+    return await tokens.mint({ as: granted.as, claims: { azp: granted.clientId, azpacr: '0' } })
+  }
+
+  return async (request: TokenRequest): Promise<string> => {
+    const { form } = request
+    const grantType = readField(form, 'grant_type')
+    switch (grantType) {
+      case 'client_credentials': {
+        const client = await authenticate(request)
+        return await grantClientCredentials(client, readField(form, 'scope'))
+      }
+      case OBO: {
+        const client = await authenticate(request)
+        readField(form, 'scope')
+        return await grantOnBehalfOf(client, form)
+      }
+      case 'authorization_code':
+        return await redeemCode(form)
+      default:
+        throw new EntraError(
+          400,
+          'unsupported_grant_type',
+          70003,
+          `The app requested an unsupported grant type '${grantType}'.`,
+        )
+    }
+  }
+}
+
+/** MSAL adds OpenID Connect's own scopes; a client credentials request has one `/.default` besides. */
+function readResource(scope: string): string {
+  const resource = scope.split(' ').find((item) => item.endsWith('/.default'))
+  if (resource !== undefined) return resource.slice(0, -'/.default'.length)
+  throw new EntraError(
+    400,
+    'invalid_scope',
+    1002012,
+    `The provided value for scope ${scope} is not valid. Client credential flows must have a scope value with /.default suffixed to the resource identifier (application ID URI).`,
+  )
+}
+
+/** B2C's client credentials: the scope is the API's, and the token is of the policy's own format. */
+export async function grantInB2c(request: TokenRequest, { issuers, tokens, certificates }: Parts): Promise<string> {
+  const { form, authorization, tenantId, tokenEndpoint } = request
+  const { app } = await authenticateClient(form, authorization, {
+    tenantId,
+    tokenEndpoint,
+    issuer: issuers.v2,
+    certificates,
+  })
+  if (
+    readOptionalField(form, 'grant_type') !== 'client_credentials' ||
+    !readField(form, 'scope').endsWith('/.default')
+  ) {
+    throw new EntraError(
+      400,
+      'invalid_request',
+      90085,
+      'The service has encountered an internal error: only client credentials with /.default are served.',
+    )
+  }
+  const roles = app.grantedRoles[api.clientId] ?? []
+  return await tokens.mint({ issuer: 'b2c', claims: { azp: app.clientId, sub: app.objectId, scp: roles.join(' ') } })
+}
