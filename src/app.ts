@@ -7,6 +7,7 @@ import { listIssuers } from './issuers.ts'
 import { createLoggerOptions } from './logging.ts'
 import entraAuth from './plugins/entra-auth/index.ts'
 import gracefulClose from './plugins/graceful-close.ts'
+import graph from './plugins/graph.ts'
 import keyVault from './plugins/key-vault.ts'
 import numberApi from './plugins/number-api.ts'
 import problemDetails, { answerError, rateLimited } from './plugins/problem-details.ts'
@@ -15,6 +16,7 @@ import requestLog from './plugins/request-log.ts'
 import storageQueue from './plugins/storage-queue.ts'
 import getcode from './routes/getcode.ts'
 import health from './routes/health.ts'
+import helloGraph from './routes/hello-graph.ts'
 import home from './routes/home.ts'
 import protectedResource from './routes/protected-resource.ts'
 
@@ -64,6 +66,16 @@ export async function buildApp(config: Config): Promise<FastifyInstance> {
     allowGuests: config.ENTRA_ALLOW_GUESTS,
   })
 
+  await app.register(graph, {
+    baseUrl: config.GRAPH_BASE_URL,
+    credential,
+    authorityHost: config.ENTRA_AUTHORITY_HOST,
+    clientId: config.ENTRA_API_CLIENT_ID,
+    secretName: config.ENTRA_API_CLIENT_SECRET_NAME,
+    certificateName: config.ENTRA_API_CERTIFICATE_NAME,
+    b2c: readB2cDirectory(config),
+  })
+
   await app.register(readiness)
   app.readiness.add('keys', app.entraAuth.assertReady)
   app.readiness.add('keyVault', app.numberApi.refreshAccessKey)
@@ -85,9 +97,17 @@ export async function buildApp(config: Config): Promise<FastifyInstance> {
       errorResponseBuilder: (_request, { max, ttl }) => rateLimited(max, Math.ceil(ttl / 1_000)),
     })
     await api.register(getcode)
+    await api.register(helloGraph)
   })
 
   return app
+}
+
+function readB2cDirectory(config: Config) {
+  const { B2C_DIRECTORY_TENANT_ID: tenantId, B2C_DIRECTORY_CLIENT_ID: clientId } = config
+  const { B2C_DIRECTORY_CLIENT_SECRET_NAME: secretName } = config
+  if (tenantId === undefined || clientId === undefined || secretName === undefined) return undefined
+  return { tenantId, clientId, secretName }
 }
 
 function parseTrustProxy(value: string): boolean | string {

@@ -16,6 +16,13 @@ const addressPattern = '[0-9a-fA-F.:]+(?:/\\d{1,3})?'
 
 const Guid = (example: string) => Type.String({ pattern: `^${guidPattern}$`, expects: 'a GUID', example })
 
+const SecretName = (example: string) =>
+  Type.String({
+    pattern: '^[0-9a-zA-Z-]{1,127}$',
+    expects: 'the name of a Key Vault secret (letters, digits and hyphens)',
+    example,
+  })
+
 const Url = (example: string, options: { default?: string } = {}) =>
   Type.Refine(
     Type.String({ expects: 'an https URL (http is accepted on this machine only)', example, ...options }),
@@ -83,13 +90,16 @@ export const ConfigSchema = Type.Object({
   B2C_API_CLIENT_ID: Type.Optional(Guid('6b29fc40-ca47-4067-b31d-00dd010662da')),
   B2C_AUTHORITY_HOST: Type.Optional(Url('https://contoso.b2clogin.com')),
 
+  GRAPH_BASE_URL: Url('https://graph.microsoft.us', { default: 'https://graph.microsoft.com' }),
+  ENTRA_API_CLIENT_SECRET_NAME: Type.Optional(SecretName('api-client-secret')),
+  ENTRA_API_CERTIFICATE_NAME: Type.Optional(SecretName('api-certificate')),
+  B2C_DIRECTORY_TENANT_ID: Type.Optional(Guid('3f2504e0-4f89-41d3-9a0c-0305e82c3301')),
+  B2C_DIRECTORY_CLIENT_ID: Type.Optional(Guid('6b29fc40-ca47-4067-b31d-00dd010662da')),
+  B2C_DIRECTORY_CLIENT_SECRET_NAME: Type.Optional(SecretName('b2c-directory-secret')),
+
   KEY_VAULT_URL: Url('https://my-vault.vault.azure.net'),
   THIRD_PARTY_API_ENDPOINT: Url('https://my-number-api.azurewebsites.net/api/RandomNumber'),
-  THIRD_PARTY_API_SECRET_NAME: Type.String({
-    pattern: '^[0-9a-zA-Z-]{1,127}$',
-    expects: 'the name of a Key Vault secret (letters, digits and hyphens)',
-    example: 'number-api-key',
-  }),
+  THIRD_PARTY_API_SECRET_NAME: SecretName('number-api-key'),
   THIRD_PARTY_API_TIMEOUT_MS: Type.Integer({
     default: 5_000,
     minimum: 1,
@@ -147,6 +157,7 @@ export type CallersConfig = Static<typeof CallersConfigSchema>
 export function loadConfig(env: NodeJS.ProcessEnv = process.env): Config {
   const config = Value.Parse(ConfigSchema, readVariables(ConfigSchema.properties, env))
   assertConsistent(config)
+  assertOneCredential(config)
   return config
 }
 
@@ -180,13 +191,29 @@ function assertConsistent(config: CallersConfig): void {
     B2C_POLICY: config.B2C_POLICY[0],
     B2C_API_CLIENT_ID: config.B2C_API_CLIENT_ID,
   }
-  const missing = Object.entries(b2c).flatMap(([name, value]) => (value === undefined ? [name] : []))
-  if (missing.length > 0 && missing.length < Object.keys(b2c).length) {
+  faults.push(...faultsOfGroup(b2c, Object.keys(b2c)))
+  if (faults.length > 0) throw new ConfigError(faults)
+}
+
+function assertOneCredential(config: Config): void {
+  const faults = faultsOfGroup(config, [
+    'B2C_DIRECTORY_TENANT_ID',
+    'B2C_DIRECTORY_CLIENT_ID',
+    'B2C_DIRECTORY_CLIENT_SECRET_NAME',
+  ])
+  if (config.ENTRA_API_CLIENT_SECRET_NAME !== undefined && config.ENTRA_API_CERTIFICATE_NAME !== undefined) {
     faults.push(
-      ...missing.map((name) => `${name} is missing: B2C_TENANT_NAME, B2C_POLICY and B2C_API_CLIENT_ID go together`),
+      'ENTRA_API_CERTIFICATE_NAME is set and ENTRA_API_CLIENT_SECRET_NAME too: keep one, better the certificate',
     )
   }
   if (faults.length > 0) throw new ConfigError(faults)
+}
+
+/** Variables that are all there, or none. */
+function faultsOfGroup(values: Readonly<Record<string, unknown>>, group: readonly string[]): string[] {
+  const missing = group.filter((name) => values[name] === undefined)
+  if (missing.length === 0 || missing.length === group.length) return []
+  return missing.map((name) => `${name} is missing: ${group.join(', ')} go together`)
 }
 
 function readVariables(schemas: Readonly<Record<string, TSchema>>, env: NodeJS.ProcessEnv): Record<string, unknown> {

@@ -98,3 +98,49 @@ export class NumberApiError extends PublicError {
     })
   }
 }
+
+type GraphCode = 'graph_failed' | 'graph_forbidden' | 'graph_timeout'
+
+/** Microsoft Graph did not give a usable answer: 502, or 504 when it gave none in time. */
+export class GraphError extends PublicError {
+  constructor(code: GraphCode, detail: string, options: { upstreamStatus?: number | undefined; cause?: unknown } = {}) {
+    const { upstreamStatus, cause } = options
+    super({
+      status: code === 'graph_timeout' ? 504 : 502,
+      code,
+      title: 'Microsoft Graph did not answer for you.',
+      detail,
+      cause,
+      ...(upstreamStatus !== undefined && { extensions: { upstreamStatus } }),
+    })
+  }
+}
+
+/** What was asked for needs configuration that is not there. */
+export class NotConfiguredError extends PublicError {
+  constructor(code: string, variables: readonly string[]) {
+    const detail = `This service is not set up for that: its operators must set ${variables.join(', ')}.`
+    super({ status: 501, code, title: 'Not set up.', detail })
+  }
+}
+
+/**
+ * The user must consent, or meet a conditional access policy, before this service can act for them. The client signs the
+ * user in anew with these claims ('Claims challenges, claims requests, and client capabilities', Microsoft Learn).
+ */
+export class InsufficientClaimsError extends PublicError {
+  /** @param claims as JSON, from Entra; undefined when only consent is missing */
+  constructor(claims: string | undefined, cause: unknown) {
+    const challenge = claims === undefined ? '' : `, claims="${Buffer.from(claims).toString('base64')}"`
+    super({
+      status: 401,
+      code: 'insufficient_claims',
+      title: 'More is needed of the user.',
+      detail:
+        'Entra wants the user to consent or to sign in again before this service may act for them. ' +
+        'Sign the user in with the claims of the WWW-Authenticate header, and send the new token.',
+      headers: { 'www-authenticate': `Bearer error="insufficient_claims"${challenge}` },
+      cause,
+    })
+  }
+}

@@ -36,6 +36,7 @@ test('takes the defaults of the contract', () => {
     ENTRA_ALLOWED_CLIENT_IDS: [],
     ENTRA_ALLOW_GUESTS: false,
     B2C_POLICY: [],
+    GRAPH_BASE_URL: 'https://graph.microsoft.com',
     THIRD_PARTY_API_TIMEOUT_MS: 5000,
     STORAGE_QUEUE_MESSAGE_ENCODING: 'text',
   })
@@ -108,6 +109,16 @@ const inconsistent: Array<[what: string, env: Record<string, string>, faults: Re
     'one tenant and a list of tenants',
     { ENTRA_ALLOWED_TENANT_IDS: complete.ENTRA_TENANT_ID },
     [/^ENTRA_ALLOWED_TENANT_IDS is set/],
+  ],
+  [
+    'two credentials',
+    { ENTRA_API_CLIENT_SECRET_NAME: 'a', ENTRA_API_CERTIFICATE_NAME: 'b' },
+    [/^ENTRA_API_CERTIFICATE_NAME is set/],
+  ],
+  [
+    'half a B2C directory',
+    { B2C_DIRECTORY_CLIENT_SECRET_NAME: 'a' },
+    [/^B2C_DIRECTORY_TENANT_ID is missing/, /^B2C_DIRECTORY_CLIENT_ID is missing/],
   ],
   ['a B2C tenant alone', { B2C_TENANT_NAME: 'contoso' }, [/^B2C_POLICY is missing/, /^B2C_API_CLIENT_ID is missing/]],
 ]

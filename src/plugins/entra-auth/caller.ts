@@ -19,6 +19,8 @@ export interface Caller {
   /** Delegated scopes. Policies check a user's only. */
   readonly scopes: ReadonlySet<string>
   readonly isGuest: boolean
+  /** Whether the issuer is a B2C tenant, which has no on-behalf-of flow. */
+  readonly isB2c: boolean
   readonly credential: CredentialStrength
   /** `uti` or `jti`, for correlation with Entra's sign-in logs. */
   readonly tokenId: string | undefined
@@ -45,6 +47,7 @@ export function createCaller(claims: VerifiedClaims, issuerKind: IssuerSettings[
     clientId: readText(claims['azp']) ?? readText(claims['appid']),
     roles: frozenSet(granted),
     scopes: frozenSet(delegated),
+    isB2c,
     isGuest: kind === 'user' && isGuest(claims),
     credential: readCredential(claims['azpacr'] ?? claims['appidacr']),
     tokenId: readText(claims['uti']) ?? readText(claims['jti']),

@@ -38,6 +38,8 @@ declare module 'fastify' {
        * callers out, and nobody else's.
        */
       assertReady(): Promise<void>
+      /** The verified token of a request, for the on-behalf-of flow. It is a secret: never log or answer it. */
+      tokenOf(request: FastifyRequest): string
       /** The issuers whose tokens are accepted, as far as their metadata could be read. */
       readonly issuers: readonly string[]
     }
@@ -157,6 +159,10 @@ const entraAuth: FastifyPluginAsync<EntraAuthOptions> = async (app, options) => 
       await Promise.any(issuers.map((issuer) => issuer.settle())).catch(({ errors }: AggregateError) => {
         throw errors[0]
       })
+    },
+    tokenOf(request: FastifyRequest) {
+      // Throws where the request was not authenticated, as `request.caller` does.
+      return request.caller && readBearerToken(request.raw.rawHeaders)
     },
     get issuers() {
       return [...new Set(issuers.flatMap(({ issuer }) => issuer ?? []))]
