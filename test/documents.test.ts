@@ -7,7 +7,14 @@ import { Value } from 'typebox/value'
 import { ConfigSchema } from '../src/config.ts'
 import { root } from './helpers/processes.ts'
 
-const documents = ['README.md', 'CONTRIBUTING.md', 'SECURITY.md', 'CHANGELOG.md', 'docs/entra-auth.md']
+const documents = [
+  'README.md',
+  'CONTRIBUTING.md',
+  'SECURITY.md',
+  'CHANGELOG.md',
+  'docs/entra-auth.md',
+  'docs/calling.md',
+]
 const read = (file: string) => readFileSync(join(root, file), 'utf8')
 const Package = Type.Object({
   scripts: Type.Record(Type.String(), Type.String()),

@@ -4,7 +4,10 @@ import { mkdtemp, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test } from 'node:test'
+import { parseEnv } from 'node:util'
 import { eventually, freePort, isAlive, run, start } from '../helpers/processes.ts'
+
+const CALL = 'examples/call-your-api/call.ts'
 
 type Test = Parameters<typeof start>[0]
 
@@ -43,7 +46,7 @@ test('the pasted commands give a token, a code, and its message on the queue', a
   const peeked = await tool('tools/queue.ts', 'peek')
   assert.ok(peeked.output.includes(body), peeked.output)
 
-  const called = await tool('examples/call.ts', 'getcode')
+  const called = await tool(CALL, 'getcode')
   assert.equal(called.status, 0, called.output)
   assert.match(called.output, /"code":"[A-Za-z]{3}-\d+-[A-Za-z]{3}"/)
 
@@ -79,7 +82,40 @@ test('the pasted commands give a token, a code, and its message on the queue', a
   assert.match((await tool('tools/queue.ts', 'clear', '--yes')).output, /is empty/)
   assert.match((await tool('tools/queue.ts', 'peek', '3')).output, /^0 of about 0/)
   assert.equal((await tool('tools/queue.ts', 'peek', 'many')).status, 2)
-  assert.equal((await tool('examples/call.ts', 'nothing')).status, 2)
+  assert.equal((await tool(CALL, 'nothing')).status, 2)
+})
+
+test('every client gets a true answer about itself from Microsoft Graph', async (t) => {
+  const { tool, envFile } = await startDev(t)
+  const expected: Array<[way: string[], flow: string, name: string]> = [
+    [[], 'client_credentials', 'Caller'],
+    [['--certificate'], 'client_credentials', 'Caller'],
+    [['--b2c'], 'client_credentials', 'B2C caller'],
+    [['--user'], 'on_behalf_of', 'Uma User'],
+  ]
+  for (const [way, flow, name] of expected) {
+    const { status, output } = await tool(CALL, 'hello-graph', ...way)
+    assert.equal(status, 0, `${way.join()}: ${output}`)
+    const answer = JSON.parse(output)
+    assert.deepEqual([answer.flow, answer.graph.displayName], [flow, name])
+    if (way[0] === '--certificate') assert.equal(answer.claims.azpacr, '2')
+  }
+  const env = { ...process.env, ...parseEnv(readFileSync(envFile, 'utf8')) }
+  for (const [command, file] of [
+    ['python3', 'python/call.py'],
+    ['sh', 'call.sh'],
+  ] as const) {
+    for (const [way, name] of [
+      [[], 'Caller'],
+      [['--b2c'], 'B2C caller'],
+    ] as const) {
+      const { status, output } = await run(t, command, [`examples/call-your-api/${file}`, 'hello-graph', ...way], {
+        env,
+      })
+      assert.equal(status, 0, `${command}: ${output}`)
+      assert.equal(JSON.parse(output).graph.displayName, name)
+    }
+  }
 })
 
 test('Ctrl+C ends everything within two seconds and removes the environment file', {
@@ -109,9 +145,9 @@ test('tools say what to do when no local cloud runs', async (t) => {
   const token = await run(t, process.execPath, ['local-cloud/token.ts'], { env: { PATH } })
   assert.equal(token.status, 1)
   assert.match(token.output, /npm run dev/)
-  const call = await run(t, process.execPath, ['examples/call.ts', 'getcode'], { env: { PATH } })
+  const call = await run(t, process.execPath, [CALL, 'getcode'], { env: { PATH } })
   assert.equal(call.status, 78)
-  assert.match(call.output, /ENTRA_TENANT_ID is missing/)
+  assert.match(call.output, /CALLER_CLIENT_ID is missing.*npm run dev/)
   const queue = await run(t, process.execPath, ['tools/queue.ts', 'peek'], { env: { PATH } })
   assert.equal(queue.status, 78)
   assert.match(queue.output, /STORAGE_QUEUE_URL is missing/)

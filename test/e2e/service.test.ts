@@ -58,6 +58,15 @@ test('writes no token, no key, no header and no code into any line of its log', 
       cloud.faults.clear()
     }
   }
+  const user = await cloud.tokens.mint({ as: 'user' })
+  for (const fault of [{}, { outage: true }, { answer: { status: 403 } }]) {
+    cloud.faults.set('graph', fault)
+    for (const value of [authorization, `Bearer ${user}`]) {
+      await (await fetch(`${url}/api/v1/hello-graph`, { headers: { authorization: value } })).text()
+    }
+    cloud.faults.clear()
+  }
+  keys.push(cloud.secrets.get('api-client-secret')?.value ?? '', user)
   await getcode()
   child.kill('SIGTERM')
   assert.equal(await exited, 0)
