@@ -83,6 +83,8 @@ export async function startLocalCloud({ ports = freePorts }: { ports?: Ports } =
   const certificates = new Map([
     [api.clientId, apiCertificate.certificate],
     [caller.clientId, callerCertificate.certificate],
+    // One file for both callers is enough on one machine.
+    [b2cCaller.clientId, callerCertificate.certificate],
   ])
   const onBehalfOfRequests: Readonly<Record<string, unknown>>[] = []
 
@@ -166,6 +168,7 @@ export async function startLocalCloud({ ports = freePorts }: { ports?: Ports } =
       CALLER_CERTIFICATE_FILE: callerCertificateFile,
       B2C_CALLER_CLIENT_ID: b2cCaller.clientId,
       B2C_CALLER_CLIENT_SECRET: b2cCaller.secret,
+      B2C_CALLER_CERTIFICATE_FILE: callerCertificateFile,
       B2C_CALLER_SCOPE: `https://${b2c.tenantName}.onmicrosoft.com/codes-api/.default`,
       CONSOLE_CLIENT_ID: consoleApp.clientId,
     },

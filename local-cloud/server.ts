@@ -5,7 +5,12 @@ export type Server = ReturnType<typeof createServer>
 
 /** A server of one part of the cloud, under its fault switches; http where no certificate is given. */
 export function createServer(part: Part, faults: Faults, https: { cert: string; key: string } | null) {
-  const server = Fastify({ https, forceCloseConnections: true })
+  const server = Fastify({
+    https,
+    forceCloseConnections: true,
+    // MSAL writes authority paths in lower case, with B2C policies in them.
+    routerOptions: { caseSensitive: false },
+  })
   server.addHook('onRequest', async (_request, reply) => await faults.apply(part, reply))
   return server
 }

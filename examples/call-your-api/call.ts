@@ -1,14 +1,11 @@
-/** `npm run call -- getcode|hello-graph [--b2c | --certificate | --user]`: one of the clients in this folder. */
-const ways: Readonly<Record<string, string>> = {
-  '--secret': './with-secret.ts',
-  '--certificate': './with-certificate.ts',
-  '--b2c': './from-b2c.ts',
-  '--user': './as-user.ts',
-}
-const [endpoint = '', way = '--secret'] = process.argv.slice(2)
-const client = ways[way]
-if (client === undefined || !['getcode', 'hello-graph'].includes(endpoint)) {
-  process.stderr.write('npm run call -- getcode|hello-graph [--b2c | --certificate | --user]\n')
+/** `npm run call -- getcode|hello-graph [--b2c] [--certificate] [--user]`: one of the clients in this folder. */
+const [endpoint = '', ...ways] = process.argv.slice(2)
+const areKnown = ways.every((way) => ['--b2c', '--certificate', '--user'].includes(way))
+if (!['getcode', 'hello-graph'].includes(endpoint) || !areKnown) {
+  process.stderr.write('npm run call -- getcode|hello-graph [--b2c] [--certificate] [--user]\n')
   process.exit(2)
 }
-await import(client)
+if (ways.includes('--user')) await import('./as-user.ts')
+else if (ways.includes('--b2c')) await import('./from-b2c.ts')
+else if (ways.includes('--certificate')) await import('./with-certificate.ts')
+else await import('./with-secret.ts')

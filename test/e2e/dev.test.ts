@@ -91,6 +91,7 @@ test('every client gets a true answer about itself from Microsoft Graph', async 
     [[], 'client_credentials', 'Caller'],
     [['--certificate'], 'client_credentials', 'Caller'],
     [['--b2c'], 'client_credentials', 'B2C caller'],
+    [['--b2c', '--certificate'], 'client_credentials', 'B2C caller'],
     [['--user'], 'on_behalf_of', 'Uma User'],
   ]
   for (const [way, flow, name] of expected) {
