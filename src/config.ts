@@ -157,7 +157,6 @@ export type CallersConfig = Static<typeof CallersConfigSchema>
 export function loadConfig(env: NodeJS.ProcessEnv = process.env): Config {
   const config = Value.Parse(ConfigSchema, readVariables(ConfigSchema.properties, env))
   assertConsistent(config)
-  assertOneCredential(config)
   return config
 }
 
@@ -173,47 +172,35 @@ export function loadCallersConfig(env: NodeJS.ProcessEnv = process.env): Callers
   return config
 }
 
+/** Variables that are all set, or none of them. */
+const GROUPS = [
+  ['B2C_TENANT_NAME', 'B2C_POLICY', 'B2C_API_CLIENT_ID'],
+  ['B2C_DIRECTORY_TENANT_ID', 'B2C_DIRECTORY_CLIENT_ID', 'B2C_DIRECTORY_CLIENT_SECRET_NAME'],
+]
+
 /** Rules that join several variables. */
-function assertConsistent(config: CallersConfig): void {
-  const faults: string[] = []
-  if (config.ENTRA_TENANT_ID === 'organizations' && config.ENTRA_ALLOWED_TENANT_IDS.length === 0) {
-    faults.push(
-      'ENTRA_ALLOWED_TENANT_IDS is missing: with ENTRA_TENANT_ID=organizations it lists the tenants that may call',
-    )
+function assertConsistent(values: Readonly<Record<string, unknown>>): void {
+  const isMissing = (name: string) => values[name] === undefined || String(values[name]) === ''
+  const faults = GROUPS.flatMap((group) => {
+    const missing = group.filter(isMissing)
+    if (missing.length === group.length) return []
+    return missing.map((name) => `${name} is missing: ${group.join(', ')} go together`)
+  })
+  const forMany = values['ENTRA_TENANT_ID'] === 'organizations'
+  if (forMany && isMissing('ENTRA_ALLOWED_TENANT_IDS')) {
+    faults.push('ENTRA_ALLOWED_TENANT_IDS is missing: ENTRA_TENANT_ID=organizations needs the tenants that may call')
   }
-  if (config.ENTRA_TENANT_ID !== 'organizations' && config.ENTRA_ALLOWED_TENANT_IDS.length > 0) {
+  if (!forMany && !isMissing('ENTRA_ALLOWED_TENANT_IDS')) {
     faults.push(
       'ENTRA_ALLOWED_TENANT_IDS is set and ENTRA_TENANT_ID is one tenant: set that to organizations, or unset this',
     )
   }
-  const b2c = {
-    B2C_TENANT_NAME: config.B2C_TENANT_NAME,
-    B2C_POLICY: config.B2C_POLICY[0],
-    B2C_API_CLIENT_ID: config.B2C_API_CLIENT_ID,
-  }
-  faults.push(...faultsOfGroup(b2c, Object.keys(b2c)))
-  if (faults.length > 0) throw new ConfigError(faults)
-}
-
-function assertOneCredential(config: Config): void {
-  const faults = faultsOfGroup(config, [
-    'B2C_DIRECTORY_TENANT_ID',
-    'B2C_DIRECTORY_CLIENT_ID',
-    'B2C_DIRECTORY_CLIENT_SECRET_NAME',
-  ])
-  if (config.ENTRA_API_CLIENT_SECRET_NAME !== undefined && config.ENTRA_API_CERTIFICATE_NAME !== undefined) {
+  if (!isMissing('ENTRA_API_CLIENT_SECRET_NAME') && !isMissing('ENTRA_API_CERTIFICATE_NAME')) {
     faults.push(
       'ENTRA_API_CERTIFICATE_NAME is set and ENTRA_API_CLIENT_SECRET_NAME too: keep one, better the certificate',
     )
   }
   if (faults.length > 0) throw new ConfigError(faults)
-}
-
-/** Variables that are all there, or none. */
-function faultsOfGroup(values: Readonly<Record<string, unknown>>, group: readonly string[]): string[] {
-  const missing = group.filter((name) => values[name] === undefined)
-  if (missing.length === 0 || missing.length === group.length) return []
-  return missing.map((name) => `${name} is missing: ${group.join(', ')} go together`)
 }
 
 function readVariables(schemas: Readonly<Record<string, TSchema>>, env: NodeJS.ProcessEnv): Record<string, unknown> {
