@@ -302,7 +302,11 @@ describe('a multi-tenant API', () => {
   ]
   for (const [what, claims] of wrongTenants) {
     test(`refuses ${what}: token_issuer`, async (t) => {
-      const { call } = await startService(t, trusting([id.tenantId, id.otherTenantId]))
+      // Every tenant may call here, so that only the form of the claims can refuse.
+      const { call } = await startService(
+        t,
+        trusting(() => true),
+      )
       assert.equal((await call(authority.token(other(claims)))).json().code, 'token_issuer')
     })
   }
