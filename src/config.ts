@@ -1,15 +1,5 @@
-import { type Static, type TSchema, type TString, Type } from 'typebox'
-import { Value } from 'typebox/value'
-
-/** How a variable is explained when its value is refused; the two members stand in its schema. */
-const Explanation = Type.Object({
-  /** Completes 'is not …'. */
-  expects: Type.String(),
-  /** A value that would be accepted. */
-  example: Type.String(),
-  default: Type.Optional(Type.Unknown()),
-  type: Type.Optional(Type.String()),
-})
+import { type Static, type TString, Type } from 'typebox'
+import { ConfigError, readVariables } from './read-variables.ts'
 
 const guidPattern = '[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}'
 const addressPattern = '[0-9a-fA-F.:]+(?:/\\d{1,3})?'
@@ -117,19 +107,6 @@ export const ConfigSchema = Type.Object({
 
 export type Config = Static<typeof ConfigSchema>
 
-/** The environment does not configure the service. `faults` has one line for each variable at fault. */
-export class ConfigError extends Error {
-  /** EX_CONFIG of sysexits.h: 'something was found in an unconfigured or misconfigured state'. */
-  static readonly exitCode = 78
-  readonly faults: readonly string[]
-
-  constructor(faults: readonly string[]) {
-    super(`The configuration has ${faults.length} ${faults.length === 1 ? 'fault' : 'faults'}:\n${faults.join('\n')}`)
-    this.name = 'ConfigError'
-    this.faults = faults
-  }
-}
-
 const QueueConfigSchema = Type.Pick(ConfigSchema, ['STORAGE_QUEUE_URL', 'STORAGE_QUEUE_MESSAGE_ENCODING'])
 
 const CallersConfigSchema = Type.Pick(ConfigSchema, [
@@ -155,19 +132,19 @@ export type CallersConfig = Static<typeof CallersConfigSchema>
  * @throws {ConfigError} naming every variable at fault, what is wrong with it, and an example
  */
 export function loadConfig(env: NodeJS.ProcessEnv = process.env): Config {
-  const config = Value.Parse(ConfigSchema, readVariables(ConfigSchema.properties, env))
+  const config = readVariables(ConfigSchema, env)
   assertConsistent(config)
   return config
 }
 
 /** The same for tools that need the queue alone. */
 export function loadQueueConfig(env: NodeJS.ProcessEnv = process.env): Static<typeof QueueConfigSchema> {
-  return Value.Parse(QueueConfigSchema, readVariables(QueueConfigSchema.properties, env))
+  return readVariables(QueueConfigSchema, env)
 }
 
 /** The same for tools that need to know who may call, and nothing else. */
 export function loadCallersConfig(env: NodeJS.ProcessEnv = process.env): CallersConfig {
-  const config = Value.Parse(CallersConfigSchema, readVariables(CallersConfigSchema.properties, env))
+  const config = readVariables(CallersConfigSchema, env)
   assertConsistent(config)
   return config
 }
@@ -201,43 +178,6 @@ function assertConsistent(values: Readonly<Record<string, unknown>>): void {
     )
   }
   if (faults.length > 0) throw new ConfigError(faults)
-}
-
-function readVariables(schemas: Readonly<Record<string, TSchema>>, env: NodeJS.ProcessEnv): Record<string, unknown> {
-  const faults: string[] = []
-  const values: Record<string, unknown> = {}
-  for (const [name, schema] of Object.entries(schemas)) {
-    const result = readVariable(schema, env[name]?.trim() ?? '')
-    if ('fault' in result) faults.push(`${name} ${result.fault}`)
-    else if (result.value !== undefined) values[name] = result.value
-  }
-  if (faults.length > 0) throw new ConfigError(faults)
-  return values
-}
-
-/** An empty variable counts as absent: container platforms cannot always leave one out. The value itself is not repeated, it may be a secret in the wrong place. */
-function readVariable(schema: TSchema, text: string): { value: unknown } | { fault: string } {
-  const { expects, example, type, default: fallback } = Value.Parse(Explanation, schema)
-  if (text === '') {
-    const isRequired = fallback === undefined && !Type.IsOptional(schema)
-    return isRequired ? { fault: `is missing, for example ${example}` } : { value: fallback }
-  }
-  const value = convert(text, type)
-  return Value.Check(schema, value) ? { value } : { fault: `is not ${expects}, for example ${example}` }
-}
-
-/** From text to what the schema's type asks for; what cannot be converted stays as it is and fails the schema's check. */
-function convert(text: string, type: string | undefined): unknown {
-  switch (type) {
-    case 'array':
-      return text.split(',').map((item) => item.trim())
-    case 'integer':
-      return Number(text)
-    case 'boolean':
-      return text === 'true' || text === 'false' ? text === 'true' : text
-    default:
-      return text
-  }
 }
 
 /** https everywhere; plain http to this machine only, where no network is crossed. */

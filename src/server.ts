@@ -1,11 +1,12 @@
 import closeWithGrace from 'close-with-grace'
 import { buildApp } from './app.ts'
-import { type Config, ConfigError, loadConfig } from './config.ts'
+import { loadConfig } from './config.ts'
+import { loadOrExit } from './load-or-exit.ts'
 
 /** Requests in flight may finish within this time; then the process ends all the same. */
 const STOP_WITHIN_MS = 20_000
 
-const config = loadConfigOrExit()
+const config = loadOrExit(loadConfig)
 const app = await buildApp(config)
 
 closeWithGrace({ delay: STOP_WITHIN_MS }, async ({ err, signal }) => {
@@ -15,13 +16,3 @@ closeWithGrace({ delay: STOP_WITHIN_MS }, async ({ err, signal }) => {
 })
 
 await app.listen({ host: config.HOST, port: config.PORT })
-
-function loadConfigOrExit(): Config {
-  try {
-    return loadConfig()
-  } catch (error) {
-    if (!(error instanceof ConfigError)) throw error
-    process.stderr.write(`${error.message}\n\nEvery variable is explained in .env.example.\n`)
-    process.exit(ConfigError.exitCode)
-  }
-}

@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
 import { test } from 'node:test'
-import { ConfigError, ConfigSchema, loadConfig, loadQueueConfig } from '../src/config.ts'
+import { ConfigSchema, loadConfig, loadQueueConfig } from '../src/config.ts'
+import { ConfigError } from '../src/read-variables.ts'
 
 const complete = {
   ENTRA_TENANT_ID: '3f2504e0-4f89-41d3-9a0c-0305e82c3301',

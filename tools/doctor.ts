@@ -3,13 +3,14 @@
  * change. The token is sent nowhere; only the issuer's public metadata and keys are fetched.
  */
 import { text } from 'node:stream/consumers'
-import { ConfigError, loadCallersConfig } from '../src/config.ts'
+import { loadCallersConfig } from '../src/config.ts'
 import { diagnose } from '../src/doctor/diagnose.ts'
 import { formatReport } from '../src/doctor/report.ts'
 import { listIssuers } from '../src/issuers.ts'
 import { fetchJsonOverHttps } from '../src/plugins/entra-auth/issuer-metadata.ts'
 import { readIssuerOptions } from '../src/plugins/entra-auth/issuer-options.ts'
 import { createTrustedIssuer } from '../src/plugins/entra-auth/trusted-issuer.ts'
+import { ConfigError } from '../src/read-variables.ts'
 import { policies } from '../src/routes/policies.ts'
 
 const HELP = `npm run doctor -- <token>    or    … | npm run doctor -- -

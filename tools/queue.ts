@@ -3,7 +3,8 @@ import { createInterface } from 'node:readline/promises'
 import { parseArgs } from 'node:util'
 import { createCredential } from '../src/azure/credential.ts'
 import { createStorageQueue, type StorageQueue } from '../src/azure/storage-queue.ts'
-import { ConfigError, loadQueueConfig } from '../src/config.ts'
+import { loadQueueConfig } from '../src/config.ts'
+import { ConfigError } from '../src/read-variables.ts'
 
 const HELP = `npm run queue -- peek [n]         shows the next n messages (1 to 32, default 5) and leaves them there
 npm run queue -- clear [--yes]    deletes every message, and asks first
