@@ -20,9 +20,10 @@ process.stdout.write(`
   Queue             ${cloud.storage.queueUrl}
   Table             ${cloud.storage.tableUrl}
 
-  .env.local points at it. To start the API with it, in another terminal:
+  .env.local points at it. To start the API and the worker with it, in two other terminals:
 
     set -a; . ./.env.local; set +a; npm start
+    set -a; . ./.env.local; set +a; npm run worker
 
 `)
 

@@ -155,6 +155,9 @@ export async function startLocalCloud({ ports = freePorts }: { ports?: Ports } =
       THIRD_PARTY_API_ENDPOINT: `${origins.numberApi}/api/RandomNumber`,
       THIRD_PARTY_API_SECRET_NAME: numberApiKeyName,
       STORAGE_QUEUE_URL: storage.queueUrl,
+      CODES_TABLE_URL: storage.tableUrl,
+      // Looking costs nothing here, and nobody likes to wait for it.
+      WORKER_IDLE_POLL_MS: '100',
       AZURE_TOKEN_CREDENTIALS: 'ManagedIdentityCredential',
       IDENTITY_ENDPOINT: `${origins.managedIdentity}/msi/token`,
       IDENTITY_HEADER: identityHeader,

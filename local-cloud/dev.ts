@@ -1,9 +1,7 @@
 /**
- * `npm run dev`: the local cloud and the API, restarted when its code changes, until Ctrl+C.
+ * `npm run dev`: the local cloud, the API and the worker, restarted when their code changes, until Ctrl+C.
  * `--free-ports` and `--write-env <path>` let several run side by side, as the tests do.
  */
-import { type ChildProcess, fork } from 'node:child_process'
-import { once } from 'node:events'
 import { watch } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -11,18 +9,15 @@ import { parseArgs } from 'node:util'
 import pretty from 'pino-pretty'
 import { fixedPorts, freePorts, startLocalCloud } from './cloud.ts'
 import { createEnvFile } from './env-file.ts'
+import { createServiceProcess } from './service-process.ts'
 import { explainStartFault } from './start-fault.ts'
 import { untilStopped } from './until-stopped.ts'
 
-const ROOT = join(import.meta.dirname, '..')
-const SOURCE = join(ROOT, 'src')
 /** `served GET /path 200 in 3 ms`, and for a refusal its code and why. */
 const LOG_LINE =
   '{msg}{if req} {req.method} {req.path} {status} in {durationMs} ms{end}{if problem} {problem}{end}{if detail}: {detail}{end}'
 /** Editors write a file in several steps; one restart is enough. */
 const SETTLE_MS = 100
-/** Ctrl+C ends everything within two seconds, whatever a request is waiting for. */
-const STOP_WITHIN_MS = 1_200
 
 const { values: options } = parseArgs({
   options: { 'free-ports': { type: 'boolean', default: false }, 'write-env': { type: 'string' } },
@@ -43,55 +38,34 @@ const log = pretty({
   singleLine: true,
 })
 
-let api = startApi()
-if (await becomesReady(api)) printBanner()
-const watcher = watch(SOURCE, { recursive: true })
-void restartOnChange()
+const api = createServiceProcess({ name: 'API', entry: 'src/server.ts', env, log })
+const worker = createServiceProcess({ name: 'worker', entry: 'src/worker.ts', env, log })
+const services = [api, worker]
+for (const service of services) service.start()
+if (await becomesReady()) printBanner()
+const watcher = watch(join(import.meta.dirname, '..', 'src'), { recursive: true })
+restartOnChange()
 
 await stopped
 watcher.close()
 envFile.remove()
-await Promise.all([stopApi(api), cloud.stop()])
+await Promise.all([...services.map((service) => service.stop()), cloud.stop()])
 process.exit(0)
 
-function startApi(): ChildProcess {
-  const child = fork(join(SOURCE, 'server.ts'), {
-    cwd: ROOT,
-    env: { ...process.env, ...env },
-    execArgv: ['--import', join(import.meta.dirname, 'end-with-parent.mjs')],
-    stdio: ['ignore', 'pipe', 'inherit', 'ipc'],
-    // Ctrl+C reaches this process alone, which then stops the others in order.
-    detached: true,
-  })
-  child.stdout?.pipe(log, { end: false })
-  child.once('exit', (code) => {
-    if (code) process.stderr.write(`The API ended with status ${code}. It starts again when its code changes.\n`)
-  })
-  return child
-}
-
-async function stopApi(child: ChildProcess): Promise<void> {
-  if (child.exitCode !== null || child.signalCode !== null) return
-  const exit = once(child, 'exit')
-  child.kill('SIGTERM')
-  await Promise.race([exit, sleep(STOP_WITHIN_MS)])
-  child.kill('SIGKILL')
-}
-
-async function restartOnChange(): Promise<void> {
+function restartOnChange(): void {
   let timer: NodeJS.Timeout | undefined
   watcher.on('change', () => {
     clearTimeout(timer)
     timer = setTimeout(async () => {
-      process.stdout.write('The code changed: starting the API again.\n')
-      await stopApi(api)
-      api = startApi()
+      process.stdout.write('The code changed: starting the API and the worker again.\n')
+      await Promise.all(services.map((service) => service.stop()))
+      for (const service of services) service.start()
     }, SETTLE_MS)
   })
 }
 
-async function becomesReady(child: ChildProcess): Promise<boolean> {
-  while (child.exitCode === null) {
+async function becomesReady(): Promise<boolean> {
+  while (api.isRunning) {
     const response = await fetch(`${apiUrl}/readyz`).catch(() => undefined)
     if (response?.ok) return true
     await sleep(50)
@@ -107,7 +81,8 @@ function printBanner(): void {
 
     TOKEN=$(npm run --silent token)
     curl -H "Authorization: Bearer $TOKEN" ${apiUrl}/api/v1/getcode
-    npm run queue -- peek
+    npm run --silent call -- verify <the code>
+    npm run smoke
 
   The local cloud: Entra ${cloud.origins.entra}, Key Vault ${cloud.origins.keyVault},
   number API ${cloud.origins.numberApi}, queue ${cloud.storage.queueUrl}

@@ -45,7 +45,7 @@ export async function startStorage(ports: StoragePorts, { server }: CertificateA
 
 export type Storage = Awaited<ReturnType<typeof startStorage>>
 
-/** Creates what `infra` creates in Azure: the queue and the table. */
+/** Creates what `infra` creates in Azure: the queue, its poison queue, and the table. */
 export async function provisionStorage({ queueUrl, tableUrl }: Storage, tokens: Tokens): Promise<void> {
   const token = await tokens.forAzure(managedIdentity, resources.storage)
   const headers = {
@@ -55,6 +55,7 @@ export async function provisionStorage({ queueUrl, tableUrl }: Storage, tokens: 
   }
   const created = await Promise.all([
     fetch(queueUrl, { method: 'PUT', headers }),
+    fetch(`${queueUrl}-poison`, { method: 'PUT', headers }),
     fetch(new URL('Tables', tableUrl), {
       method: 'POST',
       headers: { ...headers, 'content-type': 'application/json', accept: 'application/json;odata=nometadata' },

@@ -1,13 +1,15 @@
 import rateLimit from '@fastify/rate-limit'
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox'
-import Fastify, { type FastifyInstance, LogController } from 'fastify'
+import Fastify, { type FastifyInstance, type FastifyRequest, LogController } from 'fastify'
 import { createCredential } from './azure/credential.ts'
 import type { Config } from './config.ts'
 import { listIssuers } from './issuers.ts'
 import { createLoggerOptions } from './logging.ts'
+import codesTable from './plugins/codes-table.ts'
 import entraAuth from './plugins/entra-auth/index.ts'
 import gracefulClose from './plugins/graceful-close.ts'
 import graph from './plugins/graph.ts'
+import guessLimit from './plugins/guess-limit.ts'
 import keyVault from './plugins/key-vault.ts'
 import numberApi from './plugins/number-api.ts'
 import problemDetails, { answerError, rateLimited } from './plugins/problem-details.ts'
@@ -19,11 +21,14 @@ import health from './routes/health.ts'
 import helloGraph from './routes/hello-graph.ts'
 import home from './routes/home.ts'
 import protectedResource from './routes/protected-resource.ts'
+import verifyCode from './routes/verify-code.ts'
 
 /** A token may have 16 KiB; with Node's default of 16 KiB for all headers, a longer one would be refused unexplained. */
 const MAX_HEADER_BYTES = 32 * 1024
 const MAX_BODY_BYTES = 16 * 1024
 const MINUTE_MS = 60_000
+/** Far from enough to find one of some 10¹³ codes, and plenty for people's typing errors behind one caller. */
+const WRONG_CODES_PER_MINUTE = 100
 
 /** The service, ready to listen. Its neighbours are not waited for: `/readyz` says when they are there. */
 export async function buildApp(config: Config): Promise<FastifyInstance> {
@@ -39,6 +44,8 @@ export async function buildApp(config: Config): Promise<FastifyInstance> {
     http: { maxHeaderSize: MAX_HEADER_BYTES },
     // A HEAD request must not issue a code; routes that have a harmless GET opt in.
     exposeHeadRoutes: false,
+    // A number is not a text: what has the wrong type is refused, not converted.
+    ajv: { customOptions: { coerceTypes: false } },
   }).withTypeProvider<TypeBoxTypeProvider>()
 
   await app.register(requestLog)
@@ -55,6 +62,8 @@ export async function buildApp(config: Config): Promise<FastifyInstance> {
     credential,
     messageEncoding: config.STORAGE_QUEUE_MESSAGE_ENCODING,
   })
+  await app.register(codesTable, { url: config.CODES_TABLE_URL, credential })
+  await app.register(guessLimit, { maxPerMinute: WRONG_CODES_PER_MINUTE, keyGenerator: nameCaller })
   await app.register(numberApi, {
     endpoint: config.THIRD_PARTY_API_ENDPOINT,
     timeoutMs: config.THIRD_PARTY_API_TIMEOUT_MS,
@@ -80,6 +89,7 @@ export async function buildApp(config: Config): Promise<FastifyInstance> {
   app.readiness.add('keys', app.entraAuth.assertReady)
   app.readiness.add('keyVault', app.numberApi.refreshAccessKey)
   app.readiness.add('queue', app.queue.countMessages)
+  app.readiness.add('table', app.codesTable.assertReady)
   app.readiness.add('numberApi', app.numberApi.fetchNumber)
 
   await app.register(home)
@@ -93,14 +103,20 @@ export async function buildApp(config: Config): Promise<FastifyInstance> {
       timeWindow: MINUTE_MS,
       enableDraftSpec: true,
       // Runs behind the authentication, so that nobody uses up another's allowance.
-      keyGenerator: ({ caller }) => `${caller.issuer} ${caller.clientId ?? caller.subject}`,
+      keyGenerator: nameCaller,
       errorResponseBuilder: (_request, { max, ttl }) => rateLimited(max, Math.ceil(ttl / 1_000)),
     })
     await api.register(getcode)
+    await api.register(verifyCode)
     await api.register(helloGraph)
   })
 
   return app
+}
+
+/** The same for every request of one application, or of one person without any. */
+function nameCaller({ caller }: FastifyRequest): string {
+  return `${caller.issuer} ${caller.clientId ?? caller.subject}`
 }
 
 function readB2cDirectory(config: Config) {

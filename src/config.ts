@@ -46,6 +46,9 @@ export const ConfigSchema = Type.Object({
     expects: 'true, false, or the addresses of your proxies',
     example: '10.0.0.0/8',
   }),
+  METRICS_PORT: Type.Optional(
+    Type.Integer({ minimum: 0, maximum: 65_535, expects: 'a port from 0 to 65535', example: '9464' }),
+  ),
   RATE_LIMIT_PER_MINUTE: Type.Integer({
     default: 600,
     minimum: 1,
@@ -103,11 +106,47 @@ export const ConfigSchema = Type.Object({
     expects: 'text or base64',
     example: 'text',
   }),
+
+  CODES_TABLE_URL: Url('https://mystorage.table.core.windows.net/codes'),
+  CODE_LIFETIME_SECONDS: Type.Integer({
+    default: 600,
+    minimum: 1,
+    maximum: 86_400,
+    expects: 'a number of seconds from 1 to 86400 (a day)',
+    example: '600',
+  }),
+  WORKER_IDLE_POLL_MS: Type.Integer({
+    default: 5_000,
+    minimum: 50,
+    maximum: 60_000,
+    expects: 'a number of milliseconds from 50 to 60000',
+    example: '5000',
+  }),
 })
 
 export type Config = Static<typeof ConfigSchema>
 
 const QueueConfigSchema = Type.Pick(ConfigSchema, ['STORAGE_QUEUE_URL', 'STORAGE_QUEUE_MESSAGE_ENCODING'])
+
+const StorageConfigSchema = Type.Pick(ConfigSchema, [
+  'STORAGE_QUEUE_URL',
+  'STORAGE_QUEUE_MESSAGE_ENCODING',
+  'CODES_TABLE_URL',
+])
+
+const WorkerConfigSchema = Type.Pick(ConfigSchema, [
+  'HOST',
+  'METRICS_PORT',
+  'LOG_LEVEL',
+  'STORAGE_QUEUE_URL',
+  'STORAGE_QUEUE_MESSAGE_ENCODING',
+  'CODES_TABLE_URL',
+  'CODE_LIFETIME_SECONDS',
+  'WORKER_IDLE_POLL_MS',
+])
+
+/** The part of the configuration that the worker needs. */
+export type WorkerConfig = Static<typeof WorkerConfigSchema>
 
 const CallersConfigSchema = Type.Pick(ConfigSchema, [
   'ENTRA_TENANT_ID',
@@ -140,6 +179,16 @@ export function loadConfig(env: NodeJS.ProcessEnv = process.env): Config {
 /** The same for tools that need the queue alone. */
 export function loadQueueConfig(env: NodeJS.ProcessEnv = process.env): Static<typeof QueueConfigSchema> {
   return readVariables(QueueConfigSchema, env)
+}
+
+/** The same for tools that need the queue and the table. */
+export function loadStorageConfig(env: NodeJS.ProcessEnv = process.env): Static<typeof StorageConfigSchema> {
+  return readVariables(StorageConfigSchema, env)
+}
+
+/** The same for the worker, which needs to know nothing about callers. */
+export function loadWorkerConfig(env: NodeJS.ProcessEnv = process.env): WorkerConfig {
+  return readVariables(WorkerConfigSchema, env)
 }
 
 /** The same for tools that need to know who may call, and nothing else. */

@@ -66,7 +66,12 @@ export class PublicError extends Error {
   }
 }
 
-type UnavailableCode = 'keys_unavailable' | 'tenants_unavailable' | 'secret_unavailable' | 'queue_unavailable'
+type UnavailableCode =
+  | 'keys_unavailable'
+  | 'tenants_unavailable'
+  | 'secret_unavailable'
+  | 'queue_unavailable'
+  | 'codes_unavailable'
 
 /** Something that this service needs is out of reach for now: 503, and the same request may be sent again. */
 export class UnavailableError extends PublicError {

@@ -15,10 +15,10 @@ test('GET /healthz answers while the process lives', async () => {
   assert.equal((await app.inject({ method: 'HEAD', url: '/healthz' })).statusCode, 200)
 })
 
-test('GET /readyz names the state of the keys, Key Vault, the queue and the number API', async () => {
+test('GET /readyz names the state of the keys, Key Vault, the queue, the table and the number API', async () => {
   const response = await app.inject('/readyz')
   assert.equal(response.statusCode, 200)
-  const checks = { keys: 'ok', keyVault: 'ok', queue: 'ok', numberApi: 'ok' }
+  const checks = { keys: 'ok', keyVault: 'ok', queue: 'ok', table: 'ok', numberApi: 'ok' }
   assert.deepEqual(response.json(), { status: 'ready', checks })
 })
 

@@ -11,6 +11,7 @@ const complete = {
   THIRD_PARTY_API_ENDPOINT: 'https://numbers.example/api/RandomNumber',
   THIRD_PARTY_API_SECRET_NAME: 'number-api-key',
   STORAGE_QUEUE_URL: 'https://mystorage.queue.core.windows.net/code-requests',
+  CODES_TABLE_URL: 'https://mystorage.table.core.windows.net/codes',
 }
 
 function faultsOf(env: Record<string, string>): readonly string[] {
@@ -37,6 +38,8 @@ test('takes the defaults of the contract', () => {
     ENTRA_ALLOWED_CLIENT_IDS: [],
     ENTRA_ALLOW_GUESTS: false,
     B2C_POLICY: [],
+    CODE_LIFETIME_SECONDS: 600,
+    WORKER_IDLE_POLL_MS: 5_000,
     GRAPH_BASE_URL: 'https://graph.microsoft.com',
     THIRD_PARTY_API_TIMEOUT_MS: 5000,
     STORAGE_QUEUE_MESSAGE_ENCODING: 'text',

@@ -14,6 +14,7 @@ const documents = [
   'CHANGELOG.md',
   'docs/entra-auth.md',
   'docs/calling.md',
+  'docs/life-of-a-code.md',
 ]
 const read = (file: string) => readFileSync(join(root, file), 'utf8')
 const Package = Type.Object({
@@ -48,7 +49,8 @@ test('the banner of npm run dev and the README give the same commands', () => {
   const banner = read('local-cloud/dev.ts')
   for (const command of [
     'TOKEN=$(npm run --silent token)',
-    'npm run queue -- peek',
+    'npm run --silent call -- verify',
+    'npm run smoke',
     'curl -H "Authorization: Bearer $TOKEN"',
   ]) {
     assert.ok(banner.includes(command) && read('README.md').includes(command), command)

@@ -5,7 +5,7 @@
 import { text } from 'node:stream/consumers'
 import { loadCallersConfig } from '../src/config.ts'
 import { diagnose } from '../src/doctor/diagnose.ts'
-import { formatReport } from '../src/doctor/report.ts'
+import { formatReport, isUsable } from '../src/doctor/report.ts'
 import { listIssuers } from '../src/issuers.ts'
 import { fetchJsonOverHttps } from '../src/plugins/entra-auth/issuer-metadata.ts'
 import { readIssuerOptions } from '../src/plugins/entra-auth/issuer-options.ts'
@@ -16,7 +16,7 @@ import { policies } from '../src/routes/policies.ts'
 const HELP = `npm run doctor -- <token>    or    … | npm run doctor -- -
 
 Decodes an access token, holds it against the configuration (ENTRA_*, B2C_*) and says what to change.
-Ends with 0 when the token would be accepted, with 1 when not.
+Ends with 0 when the token would be accepted and opens an endpoint at least, with 1 when not.
 `
 
 const [argument] = process.argv.slice(2)
@@ -42,7 +42,7 @@ try {
   })
   for (const issuer of issuers) issuer.stop()
   process.stdout.write(formatReport(diagnosis))
-  process.exitCode = diagnosis.findings.every(({ outcome }) => outcome === 'pass') ? 0 : 1
+  process.exitCode = isUsable(diagnosis) ? 0 : 1
 } catch (error) {
   if (!(error instanceof ConfigError)) throw error
   process.stderr.write(`${error.message}\n`)

@@ -1,46 +1,58 @@
-/** `npm run queue -- peek [n] | clear [--yes]`: a look at the queue, local or in Azure, as the environment says. */
+/** `npm run queue -- …`: a look at the queue and its poison queue, local or in Azure, as the environment says. */
 import { createInterface } from 'node:readline/promises'
 import { parseArgs } from 'node:util'
 import { createCredential } from '../src/azure/credential.ts'
 import { createStorageQueue, type StorageQueue } from '../src/azure/storage-queue.ts'
+import { decodeMessage } from '../src/codes/code-message.ts'
+import { poisonUrl, readPoisoned } from '../src/codes/poison.ts'
 import { loadQueueConfig } from '../src/config.ts'
 import { ConfigError } from '../src/read-variables.ts'
+import { explainError } from './explain-error.ts'
 
 const HELP = `npm run queue -- peek [n]         shows the next n messages (1 to 32, default 5) and leaves them there
 npm run queue -- clear [--yes]    deletes every message, and asks first
+npm run queue -- poison [n]       shows the next n messages that were given up, with their reasons
+npm run queue -- requeue          puts every message that was given up back on the queue
 `
+/** Time enough to put one batch back; after a crash in between, the rest is there again. */
+const REQUEUE_LEASE_SECONDS = 60
 
 const { positionals, values } = parseArgs({
   allowPositionals: true,
   options: { yes: { type: 'boolean', default: false } },
 })
 const [command, count = '5'] = positionals
+const most = /^\d+$/.test(count) ? Number(count) : 0
 
 try {
-  if (command === 'peek' && /^\d+$/.test(count) && Number(count) > 0) await peek(openQueue(), Number(count))
+  if (command === 'peek' && most > 0) await peek(openQueue())
   else if (command === 'clear') await clear(openQueue())
+  else if (command === 'poison' && most > 0) await showPoison(openQueue(poisonUrl))
+  else if (command === 'requeue') await requeue(openQueue(poisonUrl), openQueue())
   else {
     process.stderr.write(HELP)
     process.exitCode = 2
   }
 } catch (error) {
-  process.stderr.write(`${explain(error)}\n`)
+  process.stderr.write(`${explainError(error)}\n`)
   process.exitCode = error instanceof ConfigError ? ConfigError.exitCode : 1
 }
 
-function openQueue(): StorageQueue {
+function openQueue(toUrl = (url: string) => url): StorageQueue {
   const config = loadQueueConfig()
   return createStorageQueue({
-    url: config.STORAGE_QUEUE_URL,
+    url: toUrl(config.STORAGE_QUEUE_URL),
     messageEncoding: config.STORAGE_QUEUE_MESSAGE_ENCODING,
     credential: createCredential(),
   })
 }
 
-async function peek(queue: StorageQueue, most: number): Promise<void> {
+async function peek(queue: StorageQueue): Promise<void> {
   const [messages, total] = await Promise.all([queue.peekMessages(most), queue.countMessages()])
-  for (const message of messages) process.stdout.write(`${message}\n`)
-  process.stderr.write(`${messages.length} of about ${total} in ${queue.name}\n`)
+  for (const { text } of messages) process.stdout.write(`${decodeMessage(text)}\n`)
+  const hidden = Math.max(0, total - messages.length)
+  const note = hidden > 0 && messages.length < most ? `; ${hidden} hidden: leased, or valid until they are due` : ''
+  process.stderr.write(`${messages.length} of about ${total} in ${queue.name}${note}\n`)
 }
 
 async function clear(queue: StorageQueue): Promise<void> {
@@ -50,6 +62,42 @@ async function clear(queue: StorageQueue): Promise<void> {
   process.stderr.write(`${queue.name} is empty.\n`)
 }
 
+async function showPoison(poisonQueue: StorageQueue): Promise<void> {
+  await poisonQueue.create()
+  const [messages, total] = await Promise.all([poisonQueue.peekMessages(most), poisonQueue.countMessages()])
+  for (const { text: poisoned } of messages) {
+    const { reason, text } = readPoisoned(poisoned)
+    process.stdout.write(`${reason ?? 'no room for the reason, see the log'}\n    ${abridge(decodeMessage(text))}\n`)
+  }
+  process.stderr.write(`${messages.length} of about ${total} in ${poisonQueue.name}\n`)
+}
+
+async function requeue(poisonQueue: StorageQueue, queue: StorageQueue): Promise<void> {
+  await poisonQueue.create()
+  // No more than there are now: a worker may give the same ones up again at once.
+  const total = await poisonQueue.countMessages()
+  let moved = 0
+  while (moved < total) {
+    const messages = await poisonQueue.leaseMessages(total - moved, REQUEUE_LEASE_SECONDS)
+    if (messages.length === 0) break
+    for (const message of messages) {
+      // On the queue first: a crash in between leaves it on both, which the worker makes good.
+      await queue.sendRawMessage(readPoisoned(message.text).text)
+      await poisonQueue.deleteMessage(message)
+      moved += 1
+    }
+  }
+  process.stderr.write(
+    `${moved} put back on ${queue.name}. What is given up again comes back to ${poisonQueue.name}.\n`,
+  )
+}
+
+/** One line of a terminal. */
+function abridge(text: string): string {
+  const line = JSON.stringify(text).slice(1, -1)
+  return line.length > 200 ? `${line.slice(0, 200)}… (${text.length} characters)` : line
+}
+
 async function isConfirmed(question: string): Promise<boolean> {
   const terminal = createInterface({ input: process.stdin, output: process.stderr })
   try {
@@ -57,9 +105,4 @@ async function isConfirmed(question: string): Promise<boolean> {
   } finally {
     terminal.close()
   }
-}
-
-function explain(error: unknown): string {
-  if (!(error instanceof Error)) return String(error)
-  return error.cause === undefined ? error.message : `${error.message}\n  ${explain(error.cause)}`
 }

@@ -1,8 +1,11 @@
-/** `npm run call -- getcode|hello-graph [--b2c] [--certificate] [--user]`: one of the clients in this folder. */
-const [endpoint = '', ...ways] = process.argv.slice(2)
-const areKnown = ways.every((way) => ['--b2c', '--certificate', '--user'].includes(way))
-if (!['getcode', 'hello-graph'].includes(endpoint) || !areKnown) {
-  process.stderr.write('npm run call -- getcode|hello-graph [--b2c] [--certificate] [--user]\n')
+/** `npm run call -- getcode|hello-graph|verify <code> [--b2c] [--certificate] [--user]`: one of the clients in this folder. */
+const words = process.argv.slice(2)
+const ways = words.filter((word) => word.startsWith('--'))
+const [endpoint = '', ...codes] = words.filter((word) => !word.startsWith('--'))
+const isKnown =
+  endpoint === 'verify' ? codes.length === 1 : ['getcode', 'hello-graph'].includes(endpoint) && codes.length === 0
+if (!isKnown || !ways.every((way) => ['--b2c', '--certificate', '--user'].includes(way))) {
+  process.stderr.write('npm run call -- getcode|hello-graph|verify <code> [--b2c] [--certificate] [--user]\n')
   process.exit(2)
 }
 if (ways.includes('--user')) await import('./as-user.ts')

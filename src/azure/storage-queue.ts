@@ -1,13 +1,15 @@
-import { QueueClient } from '@azure/storage-queue'
+import { type DequeuedMessageItem, QueueClient } from '@azure/storage-queue'
 import { UnavailableError } from '../errors.ts'
 import type { Credential } from './credential.ts'
 import { summarizeFault } from './fault-summary.ts'
 
 /** Three tries within the time of one operation. */
 const RETRIES = { maxTries: 3, retryDelayInMs: 200, maxRetryDelayInMs: 1_000, tryTimeoutInMs: 3_000 }
+/** A lease whose answer is lost hides its messages until it ends; asking again at once would hide further ones. */
+const ONE_TRY = { ...RETRIES, maxTries: 1 }
 const OPERATION_TIMEOUT_MS = 5_000
-/** The most messages that one call may peek at (Peek Messages, Azure Storage REST API). */
-const MAX_PEEKED = 32
+/** The most messages that one call may peek at or lease (Peek Messages, Get Messages, Azure Storage REST API). */
+const MAX_MESSAGES = 32
 
 export interface StorageQueueOptions {
   /** `https://<account>.queue.core.windows.net/<queue>` */
@@ -17,27 +19,86 @@ export interface StorageQueueOptions {
   messageEncoding: 'text' | 'base64'
 }
 
+/** What changes or deletes a message that this process leased, for as long as the lease lasts. */
+export interface Lease {
+  messageId: string
+  popReceipt: string
+}
+
+export interface PeekedMessage {
+  /** As it is on the queue, in whichever encoding it was sent. */
+  text: string
+  /** Milliseconds since the epoch, in whole seconds of the queue's own clock. */
+  insertedAtMs: number
+  /** How often it has been leased. */
+  dequeueCount: number
+}
+
+export interface LeasedMessage extends Lease, PeekedMessage {
+  /** When the lease began, on the same clock. */
+  leasedAtMs: number
+}
+
 /** One Storage queue. Every operation ends within 5 s and fails with `queue_unavailable`. */
 export function createStorageQueue({ url, credential, messageEncoding }: StorageQueueOptions) {
   const client = new QueueClient(url, credential, { retryOptions: RETRIES })
+  const leasing = new QueueClient(url, credential, { retryOptions: ONE_TRY })
+  const encode = (text: string) => (messageEncoding === 'base64' ? Buffer.from(text).toString('base64') : text)
 
   return {
     name: client.name,
     /** Resolves once the queue has acknowledged the message. A try repeated by the client may put it there twice. */
     async sendMessage(text: string): Promise<void> {
-      const body = messageEncoding === 'base64' ? Buffer.from(text).toString('base64') : text
-      await run((abortSignal) => client.sendMessage(body, { abortSignal }))
+      await run((abortSignal) => client.sendMessage(encode(text), { abortSignal }))
     },
-    /** The next messages as texts, at most 32, without leasing them. */
-    async peekMessages(count: number): Promise<string[]> {
-      const numberOfMessages = Math.min(count, MAX_PEEKED)
+    /** Puts a message there as it is, in whichever encoding. */
+    async sendRawMessage(text: string): Promise<void> {
+      await run((abortSignal) => client.sendMessage(text, { abortSignal }))
+    },
+    /** The next messages, at most 32, without leasing them. */
+    async peekMessages(count: number): Promise<PeekedMessage[]> {
+      const numberOfMessages = Math.min(count, MAX_MESSAGES)
       const { peekedMessageItems } = await run((abortSignal) => client.peekMessages({ numberOfMessages, abortSignal }))
-      return peekedMessageItems.map(({ messageText }) =>
-        messageEncoding === 'base64' ? Buffer.from(messageText, 'base64').toString() : messageText,
+      return peekedMessageItems.map(({ messageText, insertedOn, dequeueCount }) => ({
+        text: messageText,
+        insertedAtMs: insertedOn.getTime(),
+        dequeueCount,
+      }))
+    },
+    /** Leases the next messages, at most 32: nobody else gets them for `leaseSeconds`. */
+    async leaseMessages(count: number, leaseSeconds: number): Promise<LeasedMessage[]> {
+      const options = { numberOfMessages: Math.min(count, MAX_MESSAGES), visibilityTimeout: leaseSeconds }
+      const leased = await run((abortSignal) => leasing.receiveMessages({ ...options, abortSignal }))
+      const { receivedMessageItems, date } = leased
+      const leasedAtMs = date?.getTime() ?? Date.now()
+      return receivedMessageItems.map((item) => toLeased(item, leasedAtMs))
+    },
+    /**
+     * Replaces the text of a leased message and hides it, which ends the lease.
+     * @param hiddenSeconds whole seconds, 0 or more
+     * @returns false when the lease was no longer held, and then nothing changed
+     */
+    async updateMessage({ messageId, popReceipt }: Lease, text: string, hiddenSeconds: number): Promise<boolean> {
+      return await whileLeased((abortSignal) =>
+        client.updateMessage(messageId, popReceipt, encode(text), hiddenSeconds, { abortSignal }),
       )
+    },
+    /** Ends a lease early and leaves the message as it is, visible again after `hiddenSeconds`. */
+    async releaseMessage({ messageId, popReceipt }: Lease, hiddenSeconds: number): Promise<boolean> {
+      return await whileLeased((abortSignal) =>
+        client.updateMessage(messageId, popReceipt, undefined, hiddenSeconds, { abortSignal }),
+      )
+    },
+    /** @returns false when the lease was no longer held, and then nothing changed */
+    async deleteMessage({ messageId, popReceipt }: Lease): Promise<boolean> {
+      return await whileLeased((abortSignal) => client.deleteMessage(messageId, popReceipt, { abortSignal }))
     },
     async clearMessages(): Promise<void> {
       await run((abortSignal) => client.clearMessages({ abortSignal }))
+    },
+    /** Makes the queue unless it exists. */
+    async create(): Promise<void> {
+      await run((abortSignal) => client.createIfNotExists({ abortSignal }))
     },
     /** Rejects unless the queue exists and this identity may use it. Returns roughly how many messages it holds. */
     async countMessages(): Promise<number> {
@@ -49,12 +110,44 @@ export function createStorageQueue({ url, credential, messageEncoding }: Storage
 
 export type StorageQueue = ReturnType<typeof createStorageQueue>
 
+function toLeased(item: DequeuedMessageItem, leasedAtMs: number): LeasedMessage {
+  const { messageId, popReceipt, messageText, insertedOn, dequeueCount } = item
+  return { messageId, popReceipt, text: messageText, insertedAtMs: insertedOn.getTime(), dequeueCount, leasedAtMs }
+}
+
 async function run<T>(operation: (signal: AbortSignal) => Promise<T>): Promise<T> {
   try {
     return await operation(AbortSignal.timeout(OPERATION_TIMEOUT_MS))
   } catch (error) {
-    throw new UnavailableError('queue_unavailable', 'The queue of codes is out of reach for the moment.', {
-      cause: summarizeFault(error),
-    })
+    throw queueUnavailable(error)
   }
+}
+
+/** An operation on a leased message. Somebody else may hold it by now, or have deleted it. */
+async function whileLeased(operation: (signal: AbortSignal) => Promise<unknown>): Promise<boolean> {
+  try {
+    await operation(AbortSignal.timeout(OPERATION_TIMEOUT_MS))
+    return true
+  } catch (error) {
+    if (isLeaseLost(error)) return false
+    // What the service calls wrong with the operation itself will be wrong the next time too.
+    if (isRefusal(error)) throw new Error('the queue refused the operation', { cause: summarizeFault(error) })
+    throw queueUnavailable(error)
+  }
+}
+
+/** 'Queue service error codes', Azure Storage REST API. */
+function isLeaseLost(error: unknown): boolean {
+  const code = error instanceof Error && 'code' in error ? error.code : undefined
+  return code === 'MessageNotFound' || code === 'PopReceiptMismatch'
+}
+
+function isRefusal(error: unknown): boolean {
+  return error instanceof Error && 'statusCode' in error && error.statusCode === 400
+}
+
+function queueUnavailable(error: unknown): UnavailableError {
+  return new UnavailableError('queue_unavailable', 'The queue of codes is out of reach for the moment.', {
+    cause: summarizeFault(error),
+  })
 }

@@ -41,12 +41,28 @@ function formatToken(header: Readonly<Record<string, unknown>>, claims: Readonly
   return ['Header', ...pick(SHOWN_HEADER, header), 'Claims', ...pick(SHOWN_CLAIMS, claims), ...times]
 }
 
+/** Whether everything about the token was checked and passed, and it opens an endpoint at least. */
+export function isUsable({ findings }: Diagnosis): boolean {
+  const [ofEndpoints, ofToken] = [
+    findings.filter(isAboutEndpoint),
+    findings.filter((finding) => !isAboutEndpoint(finding)),
+  ]
+  return ofToken.every(hasPassed) && ofEndpoints.some(hasPassed)
+}
+
+function isAboutEndpoint({ rule }: Finding): boolean {
+  return /^[A-Z]+ \//.test(rule)
+}
+
+function hasPassed({ outcome }: Finding): boolean {
+  return outcome === 'pass'
+}
+
 function summarize(findings: readonly Finding[], isSignatureChecked: boolean): string {
   const signature = isSignatureChecked ? 'The signature was checked.' : 'The signature was NOT checked.'
-  const isAboutEndpoint = ({ rule }: Finding) => /^[A-Z]+ \//.test(rule)
   const failed = findings.filter(({ outcome }) => outcome === 'fail')
   if (failed.some((finding) => !isAboutEndpoint(finding))) return `The token is refused. ${signature}`
-  const opened = findings.filter((finding) => isAboutEndpoint(finding) && finding.outcome === 'pass')
+  const opened = findings.filter((finding) => isAboutEndpoint(finding) && hasPassed(finding))
   if (!isSignatureChecked) return `Nothing is wrong as far as it could be checked. ${signature}`
   const opens = opened.length === 0 ? 'opens nothing' : `opens ${opened.map(({ rule }) => rule).join(', ')}`
   return `The token is accepted and ${opens}. ${signature}`

@@ -32,6 +32,8 @@ const PAGE = `<!doctype html>
 <dt><a href="/api/v1/getcode">GET /api/v1/getcode</a></dt>
 <dd>A one-time code. Needs a bearer token with the app role <code>Codes.Issue</code>, or a user's with the scope
 <code>user_impersonation</code>; without one it answers 401 and says why.</dd>
+<dt>POST /api/v1/codes/verify</dt>
+<dd>Whether a code is valid, which it is once. Needs the app role <code>Codes.Verify</code>.</dd>
 <dt><a href="/api/v1/hello-graph">GET /api/v1/hello-graph</a></dt>
 <dd>Who you are, as Microsoft Graph says. Needs the app role <code>Graph.Hello</code>, or a user's token as above.</dd>
 <dt><a href="/.well-known/oauth-protected-resource">GET /.well-known/oauth-protected-resource</a></dt>

@@ -142,6 +142,7 @@ test('listens while everything around it is down, and says so', async (t) => {
     keys: 'unavailable',
     keyVault: 'unavailable',
     queue: 'unavailable',
+    table: 'unavailable',
     numberApi: 'unavailable',
   })
   cloud.faults.clear()

@@ -13,6 +13,7 @@ import { assertProblem } from '../helpers/problem.ts'
 const cloud = await startCloud()
 const app = await startApp({ after }, cloud, { THIRD_PARTY_API_TIMEOUT_MS: '400' })
 const headers = { authorization: `Bearer ${await cloud.tokens.forApi(caller)}` }
+const peekTexts = async (from = app) => (await from.queue.peekMessages(32)).map(({ text }) => text)
 const getcode = (from = app) => from.inject({ url: '/api/v1/getcode', headers })
 
 afterEach(async () => {
@@ -29,7 +30,7 @@ test('gives a caller with Codes.Issue a code and queues the same code', async ()
   assert.ok(Value.Check(IssuedCode, issued), response.body)
   assert.deepEqual(Object.keys(issued), ['code', 'timestamp'])
   assert.ok(Math.abs(Date.parse(issued.timestamp) - Date.now()) < 60_000)
-  assert.deepEqual(await app.queue.peekMessages(32), [response.body])
+  assert.deepEqual(await peekTexts(app), [response.body])
 })
 
 test('gives 300 callers 300 different codes, all on the queue', async () => {
@@ -45,9 +46,8 @@ test('gives 300 callers 300 different codes, all on the queue', async () => {
 test('writes base64 where the queue is read by Azure Functions', async (t) => {
   const base64 = await startApp(t, cloud, { STORAGE_QUEUE_MESSAGE_ENCODING: 'base64' })
   const response = await getcode(base64)
-  const [message = ''] = await app.queue.peekMessages(1)
+  const [message = ''] = await peekTexts(base64)
   assert.equal(Buffer.from(message, 'base64').toString(), response.body)
-  assert.deepEqual(await base64.queue.peekMessages(1), [response.body])
 })
 
 test('gives no code for a HEAD request, and says which methods there are', async () => {

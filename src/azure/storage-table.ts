@@ -1,0 +1,140 @@
+import { TableClient, type TransactionAction } from '@azure/data-tables'
+import { UnavailableError } from '../errors.ts'
+import type { Credential } from './credential.ts'
+import { summarizeFault } from './fault-summary.ts'
+
+/** Two further tries within the time of one operation. */
+const RETRIES = { maxRetries: 2, retryDelayInMs: 200, maxRetryDelayInMs: 1_000 }
+const OPERATION_TIMEOUT_MS = 5_000
+
+export interface StorageTableOptions {
+  /** `https://<account>.table.core.windows.net/<table>` */
+  url: string
+  credential: Credential
+}
+
+export interface EntityKeys {
+  partitionKey: string
+  rowKey: string
+}
+
+/** An entity as it was read. Its properties are still to be parsed. */
+export interface FoundEntity {
+  properties: Readonly<Record<string, unknown>>
+  etag: string
+}
+
+/**
+ * One Storage table. Every operation ends within 5 s. It fails with `codes_unavailable` while the table is out of reach,
+ * and with another error when it refuses the operation as such.
+ */
+export function createStorageTable({ url, credential }: StorageTableOptions) {
+  const { account, name } = splitTableUrl(url)
+  const client = new TableClient(account, name, credential, { retryOptions: RETRIES })
+
+  return {
+    name,
+    /** @returns false, and nothing changes, when there is such an entity already */
+    async insert(entity: EntityKeys & Record<string, string>): Promise<boolean> {
+      return await run(
+        async (abortSignal) => {
+          await client.createEntity(entity, { abortSignal })
+          return true
+        },
+        orWhen('EntityAlreadyExists', false),
+      )
+    },
+    async find({ partitionKey, rowKey }: EntityKeys): Promise<FoundEntity | undefined> {
+      return await run(
+        async (abortSignal) => {
+          const { etag, ...properties } = await client.getEntity(partitionKey, rowKey, { abortSignal })
+          return { properties, etag }
+        },
+        orWhen('ResourceNotFound', undefined),
+      )
+    },
+    /**
+     * Merges the properties into the entity, if it is still as it was when `etag` was read.
+     * @returns false, and nothing changes, when it is not
+     */
+    async update(entity: EntityKeys & Record<string, string>, etag: string): Promise<boolean> {
+      return await run(
+        async (abortSignal) => {
+          await client.updateEntity(entity, 'Merge', { etag, abortSignal })
+          return true
+        },
+        orWhen('UpdateConditionNotSatisfied', false),
+        orWhen('ResourceNotFound', false),
+      )
+    },
+    /** Row keys of one partition whose text property `property` sorts before `limit`, at most one page of 1,000. */
+    async findRowKeysBefore(partitionKey: string, property: string, limit: string): Promise<string[]> {
+      return await run(async (abortSignal) => {
+        const filter = `PartitionKey eq '${partitionKey}' and ${property} lt '${limit}'`
+        const queryOptions = { filter, select: ['rowKey'] }
+        for await (const page of client.listEntities({ queryOptions, abortSignal }).byPage()) {
+          return page.flatMap(({ rowKey }) => rowKey ?? [])
+        }
+        return []
+      })
+    },
+    /**
+     * Deletes entities of one partition, at most 100 ('Performing entity group transactions', Azure Storage REST API): all
+     * of them or, when one is gone already, none.
+     */
+    async deleteEntities(partitionKey: string, rowKeys: readonly string[]): Promise<void> {
+      const actions = rowKeys.map((rowKey): TransactionAction => ['delete', { partitionKey, rowKey }])
+      await run(
+        async (abortSignal) => {
+          await client.submitTransaction(actions, { abortSignal })
+        },
+        orWhen('ResourceNotFound', undefined),
+      )
+    },
+    /** Rejects unless the table exists and this identity may read it. */
+    async assertReady(): Promise<void> {
+      await run((abortSignal) => client.listEntities({ abortSignal }).byPage({ maxPageSize: 1 }).next())
+    },
+  }
+}
+
+export type StorageTable = ReturnType<typeof createStorageTable>
+
+type Expected<T> = (errorCode: string | undefined) => { result: T } | undefined
+
+function orWhen<T>(errorCode: string, result: T): Expected<T> {
+  return (actual) => (actual === errorCode ? { result } : undefined)
+}
+
+async function run<T>(operation: (signal: AbortSignal) => Promise<T>, ...expected: Expected<T>[]): Promise<T> {
+  try {
+    return await operation(AbortSignal.timeout(OPERATION_TIMEOUT_MS))
+  } catch (error) {
+    const errorCode = readErrorCode(error)
+    for (const match of expected) {
+      const found = match(errorCode)
+      if (found !== undefined) return found.result
+    }
+    const cause = summarizeFault(error)
+    // What the service calls wrong with the operation itself will be wrong the next time too.
+    if (isRefusal(error)) throw new Error(`the table refused the operation: ${errorCode}`, { cause })
+    throw new UnavailableError('codes_unavailable', 'The table of codes is out of reach for the moment.', { cause })
+  }
+}
+
+/** 'Table storage error codes', Azure Storage REST API: `x-ms-error-code`, or what the body of a transaction says. */
+function readErrorCode(error: unknown): string | undefined {
+  if (!(error instanceof Error)) return undefined
+  const { details, code } = Object(error)
+  const errorCode: unknown = details?.errorCode ?? code
+  return typeof errorCode === 'string' ? errorCode : undefined
+}
+
+function isRefusal(error: unknown): boolean {
+  return error instanceof Error && 'statusCode' in error && error.statusCode === 400
+}
+
+function splitTableUrl(url: string): { account: string; name: string } {
+  const at = url.lastIndexOf('/')
+  return { account: url.slice(0, at), name: url.slice(at + 1) }
+}

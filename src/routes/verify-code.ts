@@ -1,0 +1,40 @@
+import { type FastifyPluginAsyncTypebox, Type } from '@fastify/type-provider-typebox'
+import fp from 'fastify-plugin'
+import { Verification, verifyCode } from '../codes/verify-code.ts'
+import { policies } from './policies.ts'
+
+const Body = Type.Object({ code: Type.String({ examples: ['ojE-161-pTv'] }) })
+
+/**
+ * A refusal leaves at a full step of this after the request came, so that its time does not tell whether there was such a
+ * code. Looking up one that is not there is some tenths of a millisecond faster.
+ */
+const REFUSAL_STEP_MS = 50
+
+/** `POST /api/v1/codes/verify`: whether a code is valid, which it then is no more. */
+const verifyCodeRoute: FastifyPluginAsyncTypebox = async (app) => {
+  app.post(
+    '/api/v1/codes/verify',
+    {
+      config: { policy: policies['POST /api/v1/codes/verify'] },
+      schema: { body: Body, response: { 200: Verification } },
+    },
+    async (request, reply) =>
+      await app.guessLimit.guess(request, async () => {
+        const answer = await verifyCode(app.codesTable, request.body.code)
+        if (!answer.valid) await untilFullStep(reply.elapsedTime)
+        return { isRight: answer.valid, answer }
+      }),
+  )
+}
+
+/** @param elapsedMs since the request came */
+async function untilFullStep(elapsedMs: number): Promise<void> {
+  await new Promise((resolve) => setTimeout(resolve, REFUSAL_STEP_MS - (elapsedMs % REFUSAL_STEP_MS)))
+}
+
+export default fp(verifyCodeRoute, {
+  name: 'route-verify-code',
+  encapsulate: true,
+  dependencies: ['entra-auth', 'codes-table', 'guess-limit'],
+})

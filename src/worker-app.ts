@@ -1,0 +1,42 @@
+import Fastify, { type FastifyInstance, LogController } from 'fastify'
+import { createCredential } from './azure/credential.ts'
+import { createStorageQueue } from './azure/storage-queue.ts'
+import { poisonUrl } from './codes/poison.ts'
+import type { WorkerConfig } from './config.ts'
+import { createLoggerOptions } from './logging.ts'
+import codeWorker from './plugins/code-worker.ts'
+import codesTable from './plugins/codes-table.ts'
+import gracefulClose from './plugins/graceful-close.ts'
+import metrics from './plugins/metrics.ts'
+import problemDetails from './plugins/problem-details.ts'
+import readiness from './plugins/readiness.ts'
+import storageQueue from './plugins/storage-queue.ts'
+import health from './routes/health.ts'
+
+/** The worker. It works from when it is ready until it is closed; to listen is only for its health and metrics. */
+export async function buildWorker(config: WorkerConfig): Promise<FastifyInstance> {
+  const app = Fastify({
+    logger: createLoggerOptions(config.LOG_LEVEL),
+    logController: new LogController({ disableRequestLogging: true }),
+  })
+  await app.register(problemDetails)
+  await app.register(gracefulClose)
+
+  const credential = createCredential()
+  const messageEncoding = config.STORAGE_QUEUE_MESSAGE_ENCODING
+  await app.register(storageQueue, { url: config.STORAGE_QUEUE_URL, credential, messageEncoding })
+  await app.register(codesTable, { url: config.CODES_TABLE_URL, credential })
+  await app.register(metrics)
+  await app.register(codeWorker, {
+    poisonQueue: createStorageQueue({ url: poisonUrl(config.STORAGE_QUEUE_URL), credential, messageEncoding }),
+    lifetimeSeconds: config.CODE_LIFETIME_SECONDS,
+    idlePollMs: config.WORKER_IDLE_POLL_MS,
+  })
+
+  await app.register(readiness)
+  app.readiness.add('queue', app.queue.countMessages)
+  app.readiness.add('table', app.codesTable.assertReady)
+  app.readiness.add('worker', app.codeWorker.assertAlive)
+  await app.register(health)
+  return app
+}

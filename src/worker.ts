@@ -1,0 +1,20 @@
+import closeWithGrace from 'close-with-grace'
+import { loadWorkerConfig } from './config.ts'
+import { loadOrExit } from './load-or-exit.ts'
+import { buildWorker } from './worker-app.ts'
+
+/** What the worker holds may be finished within this time; then the process ends all the same. */
+const STOP_WITHIN_MS = 12_000
+
+const config = loadOrExit(loadWorkerConfig)
+const app = await buildWorker(config)
+
+closeWithGrace({ delay: STOP_WITHIN_MS }, async ({ err, signal }) => {
+  if (err) app.log.fatal({ err }, 'the process ends after an error that nothing caught')
+  else app.log.info({ signal }, 'stopping')
+  await app.close()
+})
+
+if (config.METRICS_PORT === undefined) await app.ready()
+else await app.listen({ host: config.HOST, port: config.METRICS_PORT })
+app.log.info({ queue: app.queue.name, table: app.codesTable.name }, 'watching the queue')

@@ -1,0 +1,155 @@
+import assert from 'node:assert/strict'
+import { randomInt } from 'node:crypto'
+import { once } from 'node:events'
+import { describe, test } from 'node:test'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { createCredential } from '../../src/azure/credential.ts'
+import { createStorageQueue } from '../../src/azure/storage-queue.ts'
+import { startApp } from '../helpers/app.ts'
+import { startCloud } from '../helpers/cloud.ts'
+import { eventually, type Running } from '../helpers/processes.ts'
+import { startTcpProxy } from '../helpers/tcp-proxy.ts'
+import { startWorkerProcess } from '../helpers/worker.ts'
+import { createCensus } from './code-census.ts'
+
+type Test = { after(fn: () => unknown): void; diagnostic(message: string): void }
+
+const cloud = await startCloud()
+const credential = createCredential()
+/** This process plays the caller, the API and most of the cloud at once: it may be slow, but nobody is limited. */
+const PATIENT = { RATE_LIMIT_PER_MINUTE: '1000000', THIRD_PARTY_API_TIMEOUT_MS: '60000' }
+
+/** The API on a queue of its own, so that no test sees another's messages; and the environment of its workers. */
+async function startOnOwnQueue(t: Test, changes: Record<string, string> = {}) {
+  const name = `requests-${randomInt(1e9)}`
+  const url = cloud.storage.queueUrl.replace('code-requests', name)
+  const queue = createStorageQueue({ url, credential, messageEncoding: 'text' })
+  await queue.create()
+  const env = { STORAGE_QUEUE_URL: url, LOG_LEVEL: 'warn', WORKER_IDLE_POLL_MS: '5000', ...changes }
+  const app = await startApp(t, cloud, { ...PATIENT, STORAGE_QUEUE_URL: url })
+  return { queue, env, app, ...(await createCensus(cloud, app)) }
+}
+
+async function stop({ child, exited }: Running, signal: NodeJS.Signals = 'SIGKILL'): Promise<number | string> {
+  child.kill(signal)
+  return await exited
+}
+
+/** Ten at a time. */
+async function times<T>(count: number, make: () => Promise<T>): Promise<T[]> {
+  const made: T[] = []
+  while (made.length < count) made.push(...(await Promise.all(Array.from({ length: 10 }, make))))
+  return made
+}
+
+describe('the life of a code', { concurrency: 3 }, () => {
+  test('500 codes survive workers that are killed at random moments', async (t) => {
+    const { env, issue, countValid, countTrue, queue } = await startOnOwnQueue(t)
+    const workers = new Set<Running>()
+    let kills = 0
+    let isKilling = true
+    const slots = [0, 1].map(async () => {
+      while (isKilling) {
+        const worker = startWorkerProcess(t, cloud, env)
+        workers.add(worker)
+        // A worker takes half a second to start; then it is killed at any moment of its work.
+        await Promise.race([once(worker.child, 'exit'), sleep(randomInt(450, 900))])
+        await stop(worker)
+        workers.delete(worker)
+        kills += 1
+      }
+    })
+    const codes = []
+    for (let batch = 0; batch < 50; batch += 1) {
+      codes.push(...(await times(10, issue)))
+      await sleep(200)
+    }
+    isKilling = false
+    await Promise.all(slots)
+    startWorkerProcess(t, cloud, env)
+    const valid = await countValid(codes, 40_000)
+    const again = await countTrue(codes)
+    t.diagnostic(`${valid} of ${codes.length} codes were valid once after ${kills} kills, ${again} a second time`)
+    assert.equal(valid, 500)
+    assert.equal(again, 0)
+    assert.ok(kills >= 10)
+    assert.equal((await queue.peekMessages(1)).length, 0)
+  })
+
+  for (const count of [2, 4]) {
+    test(`${count} workers side by side make every code valid once and end every code`, async (t) => {
+      const { env, issue, verify, countValid, countTrue, queue } = await startOnOwnQueue(t, {
+        CODE_LIFETIME_SECONDS: '20',
+      })
+      for (let index = 0; index < count; index += 1) startWorkerProcess(t, cloud, env)
+      const used = await times(200, issue)
+      assert.equal(await countValid(used, 15_000), 200)
+      const unused = await times(50, issue)
+      const last = unused.at(-1)
+      assert.ok(last)
+      await sleep(last.timestampMs + 14_000 - Date.now())
+      assert.equal(await countTrue([...used, ...unused]), 0)
+      await eventually(async () => (await queue.countMessages()) === 0, 'every message is gone', 20_000)
+      assert.equal(await verify(last.code), false)
+    })
+  }
+
+  test('a message that is delivered twice, early and late, makes nothing valid a second time', async (t) => {
+    const { env, issue, countValid, countTrue, queue } = await startOnOwnQueue(t, { CODE_LIFETIME_SECONDS: '8' })
+    const codes = await times(50, issue)
+    const messages = await queue.peekMessages(32)
+    const repeat = async () => {
+      for (const { text } of messages) await queue.sendMessage(text)
+    }
+    await repeat()
+    startWorkerProcess(t, cloud, env)
+    assert.equal(await countValid(codes.slice(0, 25), 8_000), 25)
+    await repeat()
+    await sleep(1_000)
+    assert.equal(await countTrue(codes.slice(0, 25)), 0, 'used ones stay used')
+    await sleep(Math.max(0, (codes.at(-1)?.timestampMs ?? 0) + 10_000 - Date.now()))
+    assert.equal(await countTrue(codes), 0, 'nothing is valid past its time')
+    await eventually(async () => (await queue.countMessages()) === 0, 'every message is gone', 20_000)
+    await repeat()
+    await sleep(1_000)
+    assert.equal(await countTrue(codes), 0, 'nothing revives')
+  })
+
+  for (const offset of [30, -30]) {
+    test(`a worker whose clock is ${offset} s off changes nothing`, async (t) => {
+      const { env, issue, countValid, countTrue } = await startOnOwnQueue(t, { CODE_LIFETIME_SECONDS: '25' })
+      const worker = startWorkerProcess(t, cloud, { ...env, LOG_LEVEL: 'info' }, offset)
+      const codes = await times(30, issue)
+      const issuedAtMs = codes.at(-1)?.timestampMs ?? 0
+      assert.equal(await countValid(codes.slice(0, 20), 20_000), 20, worker.output())
+      await sleep(issuedAtMs + 22_000 - Date.now())
+      assert.equal(await countTrue(codes.slice(20)), 10, 'valid until shortly before the end')
+      await sleep(issuedAtMs + 27_000 - Date.now())
+      assert.equal(await countTrue(codes), 0)
+    })
+  }
+
+  const storage = { table: cloud.storage.tableUrl, queue: cloud.storage.queueUrl }
+  for (const part of ['table', 'queue'] as const) {
+    for (const network of ['refusing', 'silent'] as const) {
+      test(`the worker goes on by itself after 10 s of a ${part} that is ${network}`, async (t) => {
+        const { env, issue, countValid, countTrue } = await startOnOwnQueue(t)
+        const proxy = await startTcpProxy(t, new URL(part === 'queue' ? env.STORAGE_QUEUE_URL : storage.table))
+        const variable = part === 'queue' ? 'STORAGE_QUEUE_URL' : 'CODES_TABLE_URL'
+        const worker = startWorkerProcess(t, cloud, { ...env, [variable]: proxy.url })
+        const codes = await times(40, issue)
+        assert.equal(await countValid(codes, 10_000), 40)
+        proxy.set(network)
+        const during = await times(40, issue)
+        await sleep(10_000)
+        proxy.set('up')
+        const since = Date.now()
+        assert.equal(await countValid(during, 20_000), 40, worker.output())
+        t.diagnostic(`all valid ${Date.now() - since} ms after the ${part} was back`)
+        assert.equal(await countTrue([...codes, ...during]), 0)
+        assert.match(worker.output(), /failed, and is tried again/)
+        assert.equal(await stop(worker, 'SIGTERM'), 0)
+      })
+    }
+  }
+})

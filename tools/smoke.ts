@@ -1,0 +1,79 @@
+/**
+ * `npm run smoke`: asks the running service for a code, then looks for the code's row in the table, or its message on the
+ * queue. Environment: API_URL; STORAGE_QUEUE_URL and CODES_TABLE_URL; and TOKEN, or what a caller needs to get one.
+ */
+import { setTimeout as sleep } from 'node:timers/promises'
+import { ClientSecretCredential } from '@azure/identity'
+import { Value } from 'typebox/value'
+import { createCredential } from '../src/azure/credential.ts'
+import { createStorageQueue } from '../src/azure/storage-queue.ts'
+import { createStorageTable } from '../src/azure/storage-table.ts'
+import { type Code, IssuedCode } from '../src/codes/code.ts'
+import { decodeMessage } from '../src/codes/code-message.ts'
+import { CodeRecord, digestOf, keysOf } from '../src/codes/code-record.ts'
+import { loadStorageConfig } from '../src/config.ts'
+import { ConfigError } from '../src/read-variables.ts'
+import { explainError } from './explain-error.ts'
+
+/** A worker that has nothing to do looks at the queue every 5 s. */
+const ROW_WITHIN_MS = 10_000
+const LOOK_EVERY_MS = 200
+
+try {
+  process.exitCode = (await smoke()) ? 0 : 1
+} catch (error) {
+  process.stderr.write(`${explainError(error)}\n`)
+  process.exitCode = error instanceof ConfigError ? ConfigError.exitCode : 1
+}
+
+async function smoke(): Promise<boolean> {
+  const config = loadStorageConfig()
+  const credential = createCredential()
+  const messageEncoding = config.STORAGE_QUEUE_MESSAGE_ENCODING
+  const queue = createStorageQueue({ url: config.STORAGE_QUEUE_URL, credential, messageEncoding })
+  const table = createStorageTable({ url: config.CODES_TABLE_URL, credential })
+
+  const { code, timestamp } = await askForCode()
+  say('issued', `${code} at ${timestamp}`)
+  const keys = keysOf(digestOf(code))
+  let isQueued = false
+  for (const deadline = Date.now() + ROW_WITHIN_MS; Date.now() < deadline; await sleep(LOOK_EVERY_MS)) {
+    const row = await table.find(keys)
+    if (row !== undefined) {
+      const { state, expiresAt } = Value.Parse(CodeRecord, row.properties)
+      say('found', `its row in ${table.name}: ${state}, until ${expiresAt}`)
+      return true
+    }
+    const messages = await queue.peekMessages(32)
+    isQueued ||= messages.some(({ text }) => decodeMessage(text).includes(code))
+  }
+  if (isQueued) say('found', `its message on ${queue.name}. No worker took it within 10 s: is npm run worker running?`)
+  else say('LOST', `neither a row in ${table.name} nor a message among the next 32 on ${queue.name}`)
+  return isQueued
+}
+
+async function askForCode(): Promise<{ code: Code; timestamp: string }> {
+  const url = new URL('/api/v1/getcode', process.env['API_URL'] ?? 'http://127.0.0.1:3000')
+  say('asked', url.href)
+  const response = await fetch(url, {
+    headers: { authorization: `Bearer ${process.env['TOKEN'] ?? (await getToken())}` },
+  })
+  const body = await response.text()
+  if (!response.ok) throw new Error(`The service answered ${response.status}: ${body}`)
+  return Value.Parse(IssuedCode, JSON.parse(body))
+}
+
+async function getToken(): Promise<string> {
+  const names = ['ENTRA_TENANT_ID', 'CALLER_CLIENT_ID', 'CALLER_CLIENT_SECRET', 'CALLER_SCOPE'] as const
+  const [tenantId = '', clientId = '', clientSecret = '', scope = ''] = names.map((name) => process.env[name])
+  const missing = names.filter((name) => !process.env[name])
+  if (missing.length > 0) throw new ConfigError([`TOKEN is missing; or, to get one, ${missing.join(', ')}`])
+  const authorityHost = process.env['ENTRA_AUTHORITY_HOST'] ?? 'https://login.microsoftonline.com'
+  const options = { authorityHost, disableInstanceDiscovery: true }
+  const { token } = await new ClientSecretCredential(tenantId, clientId, clientSecret, options).getToken(scope)
+  return token
+}
+
+function say(what: string, detail: string): void {
+  process.stdout.write(`${what.padEnd(8)}${detail}\n`)
+}
