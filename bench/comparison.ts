@@ -1,0 +1,53 @@
+import type { Measured } from './rounds.ts'
+
+/** Below this share of a core a server had time to spare, and its requests per second say something about others. */
+const BUSY_SHARE = 0.9
+
+/** What must be reached. */
+export type Mark = { atLeast: number } | { atMost: number }
+
+/** How something came out beside what it is held against. */
+export interface Comparison {
+  /** What it is held against; undefined for a figure that stands alone. */
+  reference?: string
+  /** Requests per second, as a share of the reference's. */
+  requestRatio?: number
+  /** The same by CPU time for a request; in a comparison of costs their multiple. */
+  cpuRatio?: number
+  /** A figure that stands alone. */
+  value?: { amount: number; unit: 's' | 'MB' }
+  /** Which of them the mark is for. */
+  by: 'req/s' | 'CPU' | 'value'
+  mark?: Mark
+  /** Undefined without a mark. */
+  isMet?: boolean
+}
+
+/**
+ * How much is served, as a share of what the reference serves. Requests per second decide, unless one of the two servers
+ * was not busy: then the CPU time for a request does, which is what a busy server's speed comes from.
+ */
+export function compareSpeed(measured: Measured, reference: Measured, mark?: Mark): Comparison {
+  const wereBusy = Math.min(measured.serverShare, reference.serverShare) >= BUSY_SHARE
+  const requestRatio = measured.requestsPerSecond / reference.requestsPerSecond
+  const cpuRatio = reference.cpuMicros / measured.cpuMicros
+  const compared = { reference: reference.name, requestRatio, cpuRatio }
+  return wereBusy
+    ? { ...compared, by: 'req/s', ...judge(requestRatio, mark) }
+    : { ...compared, by: 'CPU', ...judge(cpuRatio, mark) }
+}
+
+/** How much CPU time a request takes, as a multiple of the reference's. */
+export function compareCost(cpuMicros: number, reference: { name: string; cpuMicros: number }, mark: Mark): Comparison {
+  const cpuRatio = cpuMicros / reference.cpuMicros
+  return { reference: reference.name, cpuRatio, by: 'CPU', ...judge(cpuRatio, mark) }
+}
+
+export function compareValue(amount: number, unit: 's' | 'MB', mark?: Mark): Comparison {
+  return { value: { amount, unit }, by: 'value', ...judge(amount, mark) }
+}
+
+function judge(value: number, mark: Mark | undefined): Pick<Comparison, 'mark' | 'isMet'> {
+  if (mark === undefined) return {}
+  return { mark, isMet: 'atLeast' in mark ? value >= mark.atLeast : value <= mark.atMost }
+}

@@ -1,0 +1,83 @@
+/**
+ * The load: keep-alive connections with one request in flight on each. On bare sockets, since a client library costs more
+ * CPU than the servers that are measured, and then its own speed would be what is measured.
+ */
+import { readFileSync } from 'node:fs'
+import { Type } from 'typebox'
+import { Value } from 'typebox/value'
+import { answerParent } from '../child.ts'
+import { type Connection, connect } from './connection.ts'
+
+const CONNECTIONS = 64
+/** A server that stops answering breaks the benchmark rather than hanging it. */
+const PATIENCE_MS = 15_000
+
+const Open = Type.Object({ port: Type.Integer(), path: Type.String(), tokensFile: Type.String() })
+const Run = Type.Object({ ms: Type.Number() })
+
+/** How far each target has come with its tokens, from round to round. */
+const sent = new Map<number, number>()
+let target: { port: number; requests: readonly string[]; connections: readonly Connection[] } | undefined
+
+async function open(data: unknown): Promise<void> {
+  const { port, path, tokensFile } = Value.Parse(Open, data)
+  const requests = readFileSync(tokensFile, 'latin1')
+    .split('\n')
+    .map((token) => createRequest(port, path, token))
+  const connections = await Promise.all(Array.from({ length: CONNECTIONS }, () => connect(port)))
+  target = { port, requests, connections }
+}
+
+function createRequest(port: number, path: string, token: string): string {
+  const authorization = token === '' ? '' : `authorization: Bearer ${token}\r\n`
+  return `GET ${path} HTTP/1.1\r\nhost: 127.0.0.1:${port}\r\n${authorization}\r\n`
+}
+
+/** Sends for so long, then waits for the last answers. */
+async function run(data: unknown) {
+  const { ms } = Value.Parse(Run, data)
+  if (target === undefined) throw new Error('there is nothing open')
+  const { port, requests, connections } = target
+  const statuses = new Map<number, number>()
+  let position = sent.get(port) ?? 0
+  const cpuBefore = process.cpuUsage()
+  const startedAt = performance.now()
+  const deadline = startedAt + ms
+
+  /** Each in turn, and then at random: real callers do not come in a circle, which is the worst case of a cache. */
+  function nextRequest(): string {
+    const index = position < requests.length ? position : Math.floor(Math.random() * requests.length)
+    position += 1
+    return requests[index] ?? ''
+  }
+
+  function onAnswer(status: number): string | undefined {
+    statuses.set(status, (statuses.get(status) ?? 0) + 1)
+    return performance.now() < deadline ? nextRequest() : undefined
+  }
+
+  const exchanges = connections.map((connection) => connection.exchange(nextRequest(), onAnswer))
+  await Promise.race([Promise.all(exchanges), rejectAfter(ms + PATIENCE_MS)])
+  const elapsedMs = performance.now() - startedAt
+  const { user, system } = process.cpuUsage(cpuBefore)
+  sent.set(port, position)
+  return {
+    elapsedMs,
+    cpuMicros: user + system,
+    statuses: Object.fromEntries(statuses),
+    hasSentAll: position >= requests.length,
+  }
+}
+
+async function rejectAfter(ms: number): Promise<never> {
+  const { promise, reject } = Promise.withResolvers<never>()
+  setTimeout(() => reject(new Error('the server stopped answering')), ms).unref()
+  return await promise
+}
+
+function close(): void {
+  for (const connection of target?.connections ?? []) connection.close()
+  target = undefined
+}
+
+answerParent({}, { open, run, close })

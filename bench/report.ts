@@ -1,0 +1,56 @@
+import type { Comparison, Mark } from './comparison.ts'
+import type { Row } from './group.ts'
+
+/** Column widths; names stand left, figures right. */
+const NAME_WIDTH = 40
+const WIDTHS = [8, 8, 7, 6, 8, 8]
+const HEADINGS = ['req/s', 'CPU µs', 'server', 'load', 'ratio', 'by CPU']
+
+/** One group as lines of text. */
+export function formatGroup(name: string, title: string, rows: readonly Row[], notes: readonly string[]): string {
+  const head = `${`${name}: ${title}`.padEnd(NAME_WIDTH)}${HEADINGS.map(toColumn).join('')}`
+  const lines = rows.flatMap(formatRow)
+  return `${[head, ...lines, ...notes.map((note) => `  note: ${note}`)].join('\n')}\n\n`
+}
+
+function formatRow({ name, measured, comparisons }: Row): string[] {
+  const figures = [
+    measured?.requestsPerSecond.toFixed(0),
+    measured?.cpuMicros.toFixed(1),
+    toPercent(measured?.serverShare),
+    toPercent(measured?.loadShare),
+  ]
+  const [first, ...others] = comparisons
+  const rest = others.map((comparison) => formatLine('', [], comparison))
+  return [formatLine(name, figures, first), ...rest]
+}
+
+function formatLine(name: string, figures: ReadonlyArray<string | undefined>, comparison?: Comparison): string {
+  const { value, requestRatio, cpuRatio } = comparison ?? {}
+  const alone = value && `${value.amount.toFixed(value.unit === 's' ? 3 : 0)} ${value.unit}`
+  const columns = HEADINGS.map((_heading, i) => {
+    if (i === 4) return alone ?? requestRatio?.toFixed(2)
+    return i === 5 ? cpuRatio?.toFixed(2) : figures[i]
+  })
+  return `  ${name.padEnd(NAME_WIDTH - 2)}${columns.map(toColumn).join('')}${formatVerdict(comparison)}`.trimEnd()
+}
+
+function formatVerdict(comparison: Comparison | undefined): string {
+  if (comparison === undefined) return ''
+  const { reference, mark, isMet, by } = comparison
+  const of = reference === undefined ? '' : `  of ${reference}`
+  if (mark === undefined) return of
+  return `${of}; ${formatMark(mark)}${by === 'value' ? '' : ` by ${by}`}: ${isMet ? 'ok' : 'MISSED'}`
+}
+
+function formatMark(mark: Mark): string {
+  return 'atLeast' in mark ? `at least ${mark.atLeast}` : `at most ${mark.atMost}`
+}
+
+function toColumn(text: string | undefined, column: number): string {
+  return (text ?? '').padStart(WIDTHS[column] ?? 0)
+}
+
+function toPercent(share: number | undefined): string | undefined {
+  return share === undefined ? undefined : `${(share * 100).toFixed(0)} %`
+}
