@@ -1,0 +1,102 @@
+import { join } from 'node:path'
+import { Type } from 'typebox'
+import { Value } from 'typebox/value'
+import { compareCost, compareSpeed } from '../comparison.ts'
+import { type Bench, find, type Group } from '../group.ts'
+import { startHttpContestant } from '../http-contestant.ts'
+import { startProcess } from '../processes.ts'
+import { type Contestant, type Measured, type Round, runRounds } from '../rounds.ts'
+import { createPublicEnv } from '../tokens/identity.ts'
+import { badSignature, goodToken, isServed, mustRefuse } from './checks.ts'
+
+const servers = join(import.meta.dirname, '..', 'servers')
+
+const OPEN = 'Fastify, no authentication'
+const HOT = 'protected, 1 caller'
+const TEN_THOUSAND = 'protected, 10,000 callers'
+const COLD = 'protected, no token cached'
+const SIGNATURE = 'crypto.verify alone'
+const callers: ReadonlyArray<[name: string, count: number]> = [
+  [HOT, 1],
+  ['protected, 100 callers', 100],
+  [TEN_THOUSAND, 10_000],
+  ['protected, 100,000 callers', 100_000],
+]
+
+/** What authentication costs beside the same route without it. */
+export const auth: Group = {
+  name: 'auth',
+  title: 'a protected route',
+  async run(bench) {
+    const measured = await runRounds(await listContestants(bench), bench.effort)
+    const open = find(measured, OPEN)
+    const floor = { name: `${SIGNATURE} + open route`, cpuMicros: find(measured, SIGNATURE).cpuMicros + open.cpuMicros }
+    return {
+      rows: measured.map((each) => ({ name: each.name, measured: each, comparisons: compare(each, open, floor) })),
+    }
+  },
+}
+
+function compare(each: Measured, open: Measured, floor: { name: string; cpuMicros: number }) {
+  switch (each.name) {
+    case HOT:
+      return [compareSpeed(each, open, { atLeast: 0.92 })]
+    case TEN_THOUSAND:
+      return [compareSpeed(each, open, { atLeast: 0.9 })]
+    case COLD:
+      return [compareCost(each.cpuMicros, floor, { atMost: 1.5 })]
+    case OPEN:
+    case SIGNATURE:
+      return []
+    default:
+      return [compareSpeed(each, open)]
+  }
+}
+
+async function listContestants({ load, tokens }: Bench): Promise<Array<() => Promise<Contestant>>> {
+  const env = createPublicEnv(tokens.identity)
+  const one = await tokens.file('good', 1)
+  const good = await goodToken(tokens)
+  const bad = await badSignature(tokens)
+  const openly = { tokensFile: one, checks: [isServed(good)] }
+  const behindPlugin = { server: join(servers, 'fastify-entra.ts'), checks: [isServed(good), mustRefuse(bad)] }
+  const files = await Promise.all(
+    callers.map(async ([name, count]) => ({ name, tokensFile: await tokens.file('good', count) })),
+  )
+  const many = await tokens.file('good', 10_000)
+  return [
+    () => startHttpContestant(load, { name: 'node:http', server: join(servers, 'node-http.ts'), ...openly }),
+    () => startHttpContestant(load, { name: OPEN, server: join(servers, 'fastify-open.ts'), ...openly }),
+    ...files.map((each) => () => startHttpContestant(load, { ...behindPlugin, ...each, env })),
+    () => startHttpContestant(load, { ...behindPlugin, name: COLD, tokensFile: many, env: withoutCache(env) }),
+    () => startSignature({ ...env, BENCH_TOKENS_FILE: one }),
+  ]
+}
+
+export function withoutCache(env: Record<string, string>): Record<string, string> {
+  return { ...env, BENCH_TOKEN_CACHE: 'off' }
+}
+
+const SignatureResult = Type.Object({ count: Type.Integer(), elapsedMs: Type.Number(), cpuMicros: Type.Number() })
+
+/** Runs in its own process like a server, and is asked for its work instead of being sent requests. */
+async function startSignature(env: Record<string, string>): Promise<Contestant> {
+  const child = await startProcess(join(servers, 'signature.ts'), env)
+  async function measure(ms: number): Promise<Round> {
+    const { count, elapsedMs, cpuMicros } = Value.Parse(SignatureResult, await child.ask('run', ms))
+    return {
+      requestsPerSecond: count / (elapsedMs / 1_000),
+      cpuMicros: cpuMicros / count,
+      serverShare: cpuMicros / (elapsedMs * 1_000),
+      loadShare: undefined,
+    }
+  }
+  return {
+    name: SIGNATURE,
+    async warmUp(ms) {
+      await measure(ms / 4)
+    },
+    measure: (ms) => measure(ms / 2),
+    stop: () => child.stop(),
+  }
+}
