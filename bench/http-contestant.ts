@@ -2,6 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { Type } from 'typebox'
 import { Value } from 'typebox/value'
 import type { Load, LoadResult } from './load/load.ts'
+import { portIn } from './port-in.ts'
 import { type BenchProcess, startProcess } from './processes.ts'
 import type { Contestant, Round } from './rounds.ts'
 import { PATH } from './servers/answer.ts'
@@ -11,7 +12,6 @@ const MAX_WARM_UP_MS = 4_000
 /** Until keys and secrets are there. */
 const READY_WITHIN_MS = 10_000
 
-const Ready = Type.Object({ port: Type.Integer() })
 const CpuUsage = Type.Object({ user: Type.Number(), system: Type.Number() })
 
 export interface HttpContestantOptions {
@@ -37,7 +37,7 @@ export async function startHttpContestant(load: Load, options: HttpContestantOpt
   const { name, status = 200, tokensFile } = options
   const server = await startProcess(options.server, options.env)
   try {
-    const { port } = Value.Parse(Ready, server.ready)
+    const port = portIn(server)
     for (const check of options.checks) await assertAnswers(name, port, check)
     return createContestant({ name, status, load, server, target: { port, path: PATH, tokensFile } })
   } catch (error) {
