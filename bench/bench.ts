@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import type { Bench, Group, Row } from './group.ts'
 import { auth } from './groups/auth.ts'
+import { getcode } from './groups/getcode.ts'
 import { peers } from './groups/peers.ts'
 import { refusals } from './groups/refusals.ts'
 import { startLoad } from './load/load.ts'
@@ -13,7 +14,7 @@ import type { Effort } from './rounds.ts'
 import { openTokenFiles } from './tokens/token-files.ts'
 
 const RESULTS_FILE = join(import.meta.dirname, 'results.json')
-const groups: readonly Group[] = [auth, refusals, peers]
+const groups: readonly Group[] = [auth, refusals, peers, getcode]
 
 const THOROUGH: Effort = { rounds: 5, roundMs: 1_200, warmUpMs: 1_000 }
 const QUICK: Effort = { rounds: 3, roundMs: 400, warmUpMs: 500 }

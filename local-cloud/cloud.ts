@@ -134,6 +134,8 @@ export async function startLocalCloud({ ports = freePorts }: { ports?: Ports } =
     tokens,
     storage,
     secrets,
+    /** Certificate and key of this machine, for further servers beside the cloud's own. */
+    certificate: authority.server,
     /** Every on-behalf-of request that Entra got, its fields as they came. */
     onBehalfOfRequests,
     /** What points the service, and `DefaultAzureCredential` in it, at this cloud. */

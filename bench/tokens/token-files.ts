@@ -18,6 +18,12 @@ export async function openTokenFiles() {
   const identity = (await readIdentity(folder)) ?? (await startAnew(folder))
   return {
     identity,
+    /** @returns the path of a file with one token from elsewhere */
+    async keep(name: string, token: string): Promise<string> {
+      const path = join(folder, `${name}.txt`)
+      await writeFile(path, token, { mode: 0o600 })
+      return path
+    },
     /** @returns the path of a file with so many tokens, each of another caller */
     async file(kind: TokenKind, count: number): Promise<string> {
       const path = join(folder, `${kind.replaceAll(' ', '-')}-${count}.txt`)
