@@ -17,12 +17,20 @@ export interface Row {
   comparisons: readonly Comparison[]
 }
 
+export interface Result {
+  rows: readonly Row[]
+  /** What a reader must know. */
+  notes?: readonly string[]
+  /** Single measurements behind the figures, where the rows do not have them. */
+  raw?: readonly unknown[]
+}
+
 /** Measurements that belong together. */
 export interface Group {
   name: string
   /** What is measured, in a few words. */
   title: string
-  run(bench: Bench): Promise<{ rows: readonly Row[]; notes?: readonly string[] }>
+  run(bench: Bench): Promise<Result>
 }
 
 /** @throws {Error} when nothing of that name was measured */

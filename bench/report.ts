@@ -1,5 +1,5 @@
 import type { Comparison, Mark } from './comparison.ts'
-import type { Row } from './group.ts'
+import type { Result, Row } from './group.ts'
 
 /** Column widths; names stand left, figures right. */
 const NAME_WIDTH = 40
@@ -7,7 +7,7 @@ const WIDTHS = [8, 8, 7, 6, 8, 8]
 const HEADINGS = ['req/s', 'CPU µs', 'server', 'load', 'ratio', 'by CPU']
 
 /** One group as lines of text. */
-export function formatGroup(name: string, title: string, rows: readonly Row[], notes: readonly string[]): string {
+export function formatGroup(name: string, title: string, { rows, notes = [] }: Result): string {
   const head = `${`${name}: ${title}`.padEnd(NAME_WIDTH)}${HEADINGS.map(toColumn).join('')}`
   const lines = rows.flatMap(formatRow)
   return `${[head, ...lines, ...notes.map((note) => `  note: ${note}`)].join('\n')}\n\n`
@@ -32,15 +32,14 @@ function formatLine(name: string, figures: ReadonlyArray<string | undefined>, co
     if (i === 4) return alone ?? requestRatio?.toFixed(2)
     return i === 5 ? cpuRatio?.toFixed(2) : figures[i]
   })
-  return `  ${name.padEnd(NAME_WIDTH - 2)}${columns.map(toColumn).join('')}${formatVerdict(comparison)}`.trimEnd()
+  return `  ${name.padEnd(NAME_WIDTH - 2)}${columns.map(toColumn).join('')}  ${comparison ? formatVerdict(comparison) : ''}`.trimEnd()
 }
 
-function formatVerdict(comparison: Comparison | undefined): string {
-  if (comparison === undefined) return ''
-  const { reference, mark, isMet, by } = comparison
-  const of = reference === undefined ? '' : `  of ${reference}`
+function formatVerdict({ reference, mark, isMet, by }: Comparison): string {
+  const of = reference === undefined ? '' : `of ${reference}`
   if (mark === undefined) return of
-  return `${of}; ${formatMark(mark)}${by === 'value' ? '' : ` by ${by}`}: ${isMet ? 'ok' : 'MISSED'}`
+  const judgedBy = by === 'value' ? '' : ` by ${by}`
+  return [of, `${formatMark(mark)}${judgedBy}: ${isMet ? 'ok' : 'MISSED'}`].filter(Boolean).join('; ')
 }
 
 function formatMark(mark: Mark): string {

@@ -27,6 +27,7 @@ export interface Effort {
   rounds: number
   roundMs: number
   warmUpMs: number
+  isQuick: boolean
 }
 
 /**
