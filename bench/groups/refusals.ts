@@ -11,7 +11,7 @@ import { goodToken, isServed } from './checks.ts'
 const server = join(import.meta.dirname, '..', 'servers', 'fastify-entra.ts')
 
 const ACCEPTED = 'accepted, not cached'
-const kinds: readonly TokenKind[] = ['none', 'garbage', 'unknown kid', 'wrong audience', 'expired', 'bad signature']
+const kinds: readonly TokenKind[] = ['no token', 'garbage', 'unknown kid', 'wrong audience', 'expired', 'bad signature']
 /** So many of each kind that nothing about a single token can be remembered to advantage. */
 const TOKENS = 1_000
 

@@ -15,8 +15,8 @@ export interface Identity {
 }
 
 export const kid = 'bench-key'
-export const issuer = issuerOf.v2
-export const audience = identities.apiClientId
+const issuer = issuerOf.v2
+const audience = identities.apiClientId
 export const tenantId = identities.tenantId
 
 export function createIdentity(): Identity {

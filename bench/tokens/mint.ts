@@ -11,7 +11,7 @@ const BACKDATED_SECONDS = 300
 const signInPool = promisify(sign)
 
 /** Which token: an accepted one, or how it is bad. */
-export type TokenKind = 'good' | 'garbage' | 'unknown kid' | 'expired' | 'wrong audience' | 'bad signature' | 'none'
+export type TokenKind = 'good' | 'garbage' | 'unknown kid' | 'expired' | 'wrong audience' | 'bad signature' | 'no token'
 
 /**
  * One token of a kind.
@@ -32,7 +32,7 @@ export async function mintToken(identity: Identity, kind: TokenKind, index: numb
     case 'bad signature':
       // What an attacker can do: the signature of a token that was issued, under other claims.
       return `${unsigned({ kid }, claimsOf(identity, index + 1))}.${await signatureOf(identity, claimsOf(identity, index))}`
-    case 'none':
+    case 'no token':
       return ''
   }
 }
