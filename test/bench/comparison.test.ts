@@ -1,0 +1,28 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { compareCost, compareSpeed, compareValue } from '../../bench/comparison.ts'
+import type { Measured } from '../../bench/rounds.ts'
+
+function measured(name: string, requestsPerSecond: number, cpuMicros: number, serverShare = 1): Measured {
+  return { name, requestsPerSecond, cpuMicros, serverShare, loadShare: 0.3, rounds: [] }
+}
+
+test('busy servers are compared by requests per second', () => {
+  const compared = compareSpeed(measured('a', 900, 11), measured('b', 1_000, 10), { atLeast: 0.9 })
+  assert.deepEqual([compared.by, compared.requestRatio, compared.isMet], ['req/s', 0.9, true])
+})
+
+test('when one server was not busy, CPU time decides, and both ratios are there to read', () => {
+  const compared = compareSpeed(measured('a', 900, 20), measured('b', 1_000, 10, 0.6), { atLeast: 0.9 })
+  assert.deepEqual([compared.by, compared.requestRatio, compared.cpuRatio, compared.isMet], ['CPU', 0.9, 0.5, false])
+})
+
+test('a cost is a multiple of the reference, and a mark for it is an upper bound', () => {
+  assert.equal(compareCost(15, { name: 'b', cpuMicros: 10 }, { atMost: 1.5 }).isMet, true)
+  assert.equal(compareCost(16, { name: 'b', cpuMicros: 10 }, { atMost: 1.5 }).isMet, false)
+})
+
+test('a figure that could not be measured does not reach its mark, and one without a mark is not judged', () => {
+  assert.equal(compareValue(Number.NaN, 'MB', { atMost: 110 }).isMet, false)
+  assert.equal(compareValue(1, 's').isMet, undefined)
+})
