@@ -52,7 +52,8 @@ async function install(): Promise<string | undefined> {
     await promisify(execFile)('npm', ['ci', '--ignore-scripts', '--no-audit', '--no-fund'], { cwd: folder })
     return undefined
   } catch (error) {
-    return error instanceof Error ? (error.message.split('\n')[1] ?? error.message) : String(error)
+    const text = error instanceof Error ? error.message : String(error)
+    return /^npm error .*(?:registry|network|failed).*$/im.exec(text)?.[0] ?? text
   }
 }
 

@@ -28,7 +28,7 @@ export async function openTokenFiles() {
     async file(kind: TokenKind, count: number): Promise<string> {
       const path = join(folder, `${kind.replaceAll(' ', '-')}-${count}.txt`)
       if (await exists(path)) return path
-      const unfinished = `${path}.unfinished`
+      const unfinished = `${path}.${process.pid}`
       await writeFile(unfinished, (await mintMany(identity, kind, count)).join('\n'))
       await rename(unfinished, path)
       return path
