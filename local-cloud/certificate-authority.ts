@@ -1,4 +1,4 @@
-import type { webcrypto } from 'node:crypto'
+import { randomUUID, type webcrypto } from 'node:crypto'
 import { chmod, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -85,7 +85,8 @@ async function issueCertificates() {
   const validity = { notBefore: new Date(Date.now() - DAY_MS), notAfter: new Date(Date.now() + 30 * DAY_MS) }
   const caKeys = await crypto.subtle.generateKey(ALGORITHM, true, ['sign', 'verify'])
   const ca = await X509CertificateGenerator.createSelfSigned({
-    name: 'CN=fastify-entra local cloud',
+    // A name of its own: among authorities of one name Node takes any, and then finds the signature wrong.
+    name: `CN=fastify-entra local cloud ${randomUUID()}`,
     keys: caKeys,
     signingAlgorithm: ALGORITHM,
     ...validity,
