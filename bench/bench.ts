@@ -42,7 +42,7 @@ if (options.help || chosen.length === 0) {
 }
 
 const missed = await run().catch((error: unknown) => {
-  process.stderr.write(`The benchmark broke off. ${error instanceof Error ? error.message : String(error)}\n`)
+  process.stderr.write(`The benchmark broke off. ${describe(error)}\n`)
   process.exit(1)
 })
 process.exit(options.assert && missed > 0 ? 1 : 0)
@@ -76,4 +76,9 @@ async function runGroups(bench: Bench): Promise<Array<Result & { name: string }>
     await bench.load.stop()
   }
   return results
+}
+
+function describe(error: unknown): string {
+  if (!(error instanceof Error)) return String(error)
+  return error.cause === undefined ? error.message : `${error.message}: ${describe(error.cause)}`
 }
