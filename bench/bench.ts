@@ -8,6 +8,7 @@ import { getcode } from './groups/getcode.ts'
 import { peers } from './groups/peers.ts'
 import { refusals } from './groups/refusals.ts'
 import { start } from './groups/start.ts'
+import { worker } from './groups/worker.ts'
 import { startLoad } from './load/load.ts'
 import { describeMachine } from './machine.ts'
 import { formatGroup } from './report.ts'
@@ -15,7 +16,7 @@ import type { Effort } from './rounds.ts'
 import { openTokenFiles } from './tokens/token-files.ts'
 
 const RESULTS_FILE = join(import.meta.dirname, 'results.json')
-const groups: readonly Group[] = [auth, refusals, peers, getcode, start]
+const groups: readonly Group[] = [auth, refusals, peers, getcode, start, worker]
 
 const THOROUGH: Effort = { rounds: 5, roundMs: 1_200, warmUpMs: 2_000, isQuick: false }
 const QUICK: Effort = { rounds: 3, roundMs: 400, warmUpMs: 500, isQuick: true }

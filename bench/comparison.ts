@@ -3,6 +3,9 @@ import type { Measured } from './rounds.ts'
 /** Below this share of a core a server had time to spare, and its requests per second say something about others. */
 const BUSY_SHARE = 0.9
 
+/** Of a figure that stands alone. */
+export type Unit = 's' | 'MB' | 'codes/s' | 'times'
+
 /** What must be reached. */
 export type Mark = { atLeast: number } | { atMost: number }
 
@@ -15,7 +18,7 @@ export interface Comparison {
   /** The same by CPU time for a request; in a comparison of costs their multiple. */
   cpuRatio?: number
   /** A figure that stands alone. */
-  value?: { amount: number; unit: 's' | 'MB' }
+  value?: { amount: number; unit: Unit }
   /** Which of them the mark is for. */
   by: 'req/s' | 'CPU' | 'value'
   mark?: Mark
@@ -43,7 +46,7 @@ export function compareCost(cpuMicros: number, reference: { name: string; cpuMic
   return { reference: reference.name, cpuRatio, by: 'CPU', ...judge(cpuRatio, mark) }
 }
 
-export function compareValue(amount: number, unit: 's' | 'MB', mark?: Mark): Comparison {
+export function compareValue(amount: number, unit: Unit, mark?: Mark): Comparison {
   return { value: { amount, unit }, by: 'value', ...judge(amount, mark) }
 }
 

@@ -1,10 +1,12 @@
-import type { Comparison, Mark } from './comparison.ts'
+import type { Comparison, Mark, Unit } from './comparison.ts'
 import type { Result, Row } from './group.ts'
 
 /** Column widths; names stand left, figures right. */
 const NAME_WIDTH = 40
 const WIDTHS = [8, 8, 7, 6, 8, 8]
 const HEADINGS = ['req/s', 'CPU µs', 'server', 'load', 'ratio', 'by CPU']
+
+const DECIMALS: Readonly<Record<Unit, number>> = { s: 3, MB: 0, 'codes/s': 0, times: 2 }
 
 /** One group as lines of text. */
 export function formatGroup(name: string, title: string, { rows, notes = [] }: Result): string {
@@ -27,7 +29,7 @@ function formatRow({ name, measured, comparisons }: Row): string[] {
 
 function formatLine(name: string, figures: ReadonlyArray<string | undefined>, comparison?: Comparison): string {
   const { value, requestRatio, cpuRatio } = comparison ?? {}
-  const alone = value && `${value.amount.toFixed(value.unit === 's' ? 3 : 0)} ${value.unit}`
+  const alone = value && `${value.amount.toFixed(DECIMALS[value.unit])} ${value.unit}`
   const columns = HEADINGS.map((_heading, i) => {
     if (i === 4) return alone ?? requestRatio?.toFixed(2)
     return i === 5 ? cpuRatio?.toFixed(2) : figures[i]

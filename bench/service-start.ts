@@ -64,13 +64,13 @@ async function isServed(port: number, path: string): Promise<boolean> {
 }
 
 /** @returns megabytes, or NaN where the system does not say */
-async function readMemory(pid: number | undefined): Promise<number> {
+export async function readMemory(pid: number | undefined): Promise<number> {
   const status = await readFile(`/proc/${pid}/status`, 'utf8').catch(() => '')
   const [, kibibytes] = /^VmRSS:\s+(\d+) kB$/m.exec(status) ?? []
   return (Number(kibibytes) * 1_024) / 1_000_000
 }
 
-async function freePort(): Promise<number> {
+export async function freePort(): Promise<number> {
   const server = createServer().listen(0, '127.0.0.1')
   await once(server, 'listening')
   const port = portOf(server)

@@ -1,0 +1,105 @@
+import { type ChildProcess, fork } from 'node:child_process'
+import { once } from 'node:events'
+import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { ManagedIdentityCredential } from '@azure/identity'
+import { type LocalCloud, startLocalCloud } from '../../local-cloud/cloud.ts'
+import { createStorageQueue, type StorageQueue } from '../../src/azure/storage-queue.ts'
+import { createCode } from '../../src/codes/code.ts'
+import { compareValue } from '../comparison.ts'
+import type { Group } from '../group.ts'
+import { median } from '../rounds.ts'
+import { freePort, readMemory } from '../service-start.ts'
+
+const CODES_OF_A_WAVE = 1_000
+const WAVES = 20
+const QUICK_WAVES = 3
+/** After so many waves its memory should have found its size. */
+const SETTLED = 10
+const SENDERS = 32
+const LOOK_EVERY_MS = 20
+
+interface Wave {
+  codesPerSecond: number
+  memory: number
+}
+
+/**
+ * How many codes a second one worker makes valid on Azurite, and whether its memory stays flat. Azurite looks through all
+ * its messages at every operation, so they come in waves, and the marks of one wave are gone before the next.
+ */
+export const worker: Group = {
+  name: 'worker',
+  title: 'npm run worker, on Azurite',
+  async run({ effort }) {
+    const cloud = await startLocalCloud()
+    try {
+      const waves = await measure(cloud, effort.isQuick ? QUICK_WAVES : WAVES)
+      const last = waves.at(-1)?.memory ?? Number.NaN
+      const settled = waves[Math.min(SETTLED, waves.length) - 1]?.memory ?? Number.NaN
+      const rate = median(waves.map(({ codesPerSecond }) => codesPerSecond))
+      return {
+        rows: [
+          { name: 'made valid', comparisons: [compareValue(rate, 'codes/s', { atLeast: 300 })] },
+          { name: `memory after ${waves.length * CODES_OF_A_WAVE} codes`, comparisons: [compareValue(last, 'MB')] },
+          { name: 'as a multiple of half-way', comparisons: [compareValue(last / settled, 'times', { atMost: 1.15 })] },
+        ],
+        raw: waves,
+      }
+    } finally {
+      await cloud.stop()
+    }
+  },
+}
+
+async function measure(cloud: LocalCloud, count: number): Promise<Wave[]> {
+  Object.assign(process.env, cloud.serviceEnv)
+  const credential = new ManagedIdentityCredential()
+  const queue = createStorageQueue({ url: cloud.storage.queueUrl, credential, messageEncoding: 'text' })
+  const port = await freePort()
+  const env = { ...process.env, NODE_ENV: 'production', METRICS_PORT: String(port), LOG_LEVEL: 'error' }
+  const child = fork(join(import.meta.dirname, '../../src/worker.ts'), { env, execArgv: [], stdio: 'ignore' })
+  try {
+    while (Number.isNaN(await countMadeValid(port))) await sleep(LOOK_EVERY_MS)
+    const waves: Wave[] = []
+    while (waves.length < count) waves.push(await sendWave(queue, child, port, (waves.length + 1) * CODES_OF_A_WAVE))
+    return waves
+  } finally {
+    child.kill('SIGTERM')
+    await once(child, 'exit')
+  }
+}
+
+/** The worker sleeps while the messages are put on the queue. */
+async function sendWave(queue: StorageQueue, child: ChildProcess, port: number, until: number): Promise<Wave> {
+  child.kill('SIGSTOP')
+  await fill(queue)
+  const since = performance.now()
+  child.kill('SIGCONT')
+  while ((await countMadeValid(port)) < until) await sleep(LOOK_EVERY_MS)
+  const codesPerSecond = CODES_OF_A_WAVE / ((performance.now() - since) / 1_000)
+  await queue.clearMessages()
+  return { codesPerSecond, memory: await readMemory(child.pid) }
+}
+
+async function fill(queue: StorageQueue): Promise<void> {
+  let left = CODES_OF_A_WAVE
+  const send = async () => {
+    while (left > 0) {
+      left -= 1
+      await queue.sendMessage(JSON.stringify({ code: createCode(left), timestamp: new Date().toISOString() }))
+    }
+  }
+  await Promise.all(Array.from({ length: SENDERS }, send))
+}
+
+/** Those of a lost answer are delivered again, and then count as repeated. NaN while the worker does not answer yet. */
+async function countMadeValid(port: number): Promise<number> {
+  const text = await fetch(`http://127.0.0.1:${port}/metrics`).then(
+    (response) => response.text(),
+    () => undefined,
+  )
+  if (text === undefined) return Number.NaN
+  const counts = [...text.matchAll(/outcome="(?:made_valid|repeated)"} (\d+)/g)].map(([, count]) => Number(count))
+  return counts.reduce((sum, count) => sum + count, 0)
+}
