@@ -82,7 +82,6 @@ function createContestant({ name, status, load, server, target }: Parts): Contes
         requestsPerSecond: requests / (result.elapsedMs / 1_000),
         cpuMicros: cpuMicros / requests,
         serverShare: cpuMicros / elapsedMicros,
-        loadShare: result.cpuMicros / elapsedMicros,
       }
     },
     stop: () => server.stop(),

@@ -3,8 +3,8 @@ import type { Result, Row } from './group.ts'
 
 /** Column widths; names stand left, figures right. */
 const NAME_WIDTH = 40
-const WIDTHS = [8, 8, 7, 6, 8, 8]
-const HEADINGS = ['req/s', 'CPU µs', 'server', 'load', 'ratio', 'by CPU']
+const WIDTHS = [8, 8, 7, 8, 8]
+const HEADINGS = ['req/s', 'CPU µs', 'server', 'ratio', 'by CPU']
 
 const DECIMALS: Readonly<Record<Unit, number>> = { s: 3, MB: 0, 'codes/s': 0, times: 2 }
 
@@ -20,7 +20,6 @@ function formatRow({ name, measured, comparisons }: Row): string[] {
     measured?.requestsPerSecond.toFixed(0),
     measured?.cpuMicros.toFixed(1),
     toPercent(measured?.serverShare),
-    toPercent(measured?.loadShare),
   ]
   const [first, ...others] = comparisons
   const rest = others.map((comparison) => formatLine('', [], comparison))
@@ -31,8 +30,8 @@ function formatLine(name: string, figures: ReadonlyArray<string | undefined>, co
   const { value, requestRatio, cpuRatio } = comparison ?? {}
   const alone = value && `${value.amount.toFixed(DECIMALS[value.unit])} ${value.unit}`
   const columns = HEADINGS.map((_heading, i) => {
-    if (i === 4) return alone ?? requestRatio?.toFixed(2)
-    return i === 5 ? cpuRatio?.toFixed(2) : figures[i]
+    if (i === 3) return alone ?? requestRatio?.toFixed(2)
+    return i === 4 ? cpuRatio?.toFixed(2) : figures[i]
   })
   return `  ${name.padEnd(NAME_WIDTH - 2)}${columns.map(toColumn).join('')}  ${comparison ? formatVerdict(comparison) : ''}`.trimEnd()
 }

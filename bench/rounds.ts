@@ -5,8 +5,6 @@ export interface Round {
   cpuMicros: number
   /** CPU time of the server over elapsed time: 1 is a whole core. */
   serverShare: number
-  /** The same of the load generator; undefined where there is none. */
-  loadShare: number | undefined
 }
 
 /** Something that can be measured for a while. */
@@ -53,12 +51,10 @@ export async function runRounds(
 }
 
 function summarize(rounds: readonly Round[]): Round {
-  const shares = rounds.flatMap(({ loadShare }) => loadShare ?? [])
   return {
     requestsPerSecond: median(rounds.map((round) => round.requestsPerSecond)),
     cpuMicros: median(rounds.map((round) => round.cpuMicros)),
     serverShare: median(rounds.map((round) => round.serverShare)),
-    loadShare: shares.length === 0 ? undefined : median(shares),
   }
 }
 

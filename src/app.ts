@@ -73,6 +73,7 @@ export async function buildApp(config: Config): Promise<FastifyInstance> {
     issuers: listIssuers(config),
     allowedClientIds: config.ENTRA_ALLOWED_CLIENT_IDS,
     allowGuests: config.ENTRA_ALLOW_GUESTS,
+    tokenCache: config.TOKEN_CACHE_SIZE === 0 ? false : { maxTokens: config.TOKEN_CACHE_SIZE },
   })
 
   await app.register(graph, {
@@ -114,9 +115,9 @@ export async function buildApp(config: Config): Promise<FastifyInstance> {
   return app
 }
 
-/** The same for every request of one application, or of one person without any. */
-function nameCaller({ caller }: FastifyRequest): string {
-  return `${caller.issuer} ${caller.clientId ?? caller.subject}`
+/** The same for every request of one application, or of one person through it. */
+function nameCaller({ caller: { issuer, kind, clientId, objectId, subject } }: FastifyRequest): string {
+  return kind === 'app' ? `${issuer} ${clientId ?? subject}` : `${issuer} ${clientId} ${objectId ?? subject}`
 }
 
 function readB2cDirectory(config: Config) {

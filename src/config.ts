@@ -49,6 +49,13 @@ export const ConfigSchema = Type.Object({
   METRICS_PORT: Type.Optional(
     Type.Integer({ minimum: 0, maximum: 65_535, expects: 'a port from 0 to 65535', example: '9464' }),
   ),
+  TOKEN_CACHE_SIZE: Type.Integer({
+    default: 10_000,
+    minimum: 0,
+    maximum: 1_000_000,
+    expects: 'a number of tokens from 0 to 1000000',
+    example: '10000',
+  }),
   RATE_LIMIT_PER_MINUTE: Type.Integer({
     default: 600,
     minimum: 1,

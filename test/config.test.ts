@@ -32,6 +32,7 @@ test('takes the defaults of the contract', () => {
     LOG_LEVEL: 'info',
     TRUST_PROXY: 'false',
     RATE_LIMIT_PER_MINUTE: 600,
+    TOKEN_CACHE_SIZE: 10_000,
     ENTRA_ALLOWED_TENANT_IDS: [],
     ENTRA_API_AUDIENCES: [],
     ENTRA_AUTHORITY_HOST: 'https://login.microsoftonline.com',

@@ -49,7 +49,7 @@ function openQueue(toUrl = (url: string) => url): StorageQueue {
 
 async function peek(queue: StorageQueue): Promise<void> {
   const [messages, total] = await Promise.all([queue.peekMessages(most), queue.countMessages()])
-  for (const { text } of messages) process.stdout.write(`${decodeMessage(text)}\n`)
+  for (const { text } of messages) process.stdout.write(`${toLine(decodeMessage(text))}\n`)
   const hidden = Math.max(0, total - messages.length)
   const note = hidden > 0 && messages.length < most ? `; ${hidden} hidden: leased, or valid until they are due` : ''
   process.stderr.write(`${messages.length} of about ${total} in ${queue.name}${note}\n`)
@@ -67,7 +67,9 @@ async function showPoison(poisonQueue: StorageQueue): Promise<void> {
   const [messages, total] = await Promise.all([poisonQueue.peekMessages(most), poisonQueue.countMessages()])
   for (const { text: poisoned } of messages) {
     const { reason, text } = readPoisoned(poisoned)
-    process.stdout.write(`${reason ?? 'no room for the reason, see the log'}\n    ${abridge(decodeMessage(text))}\n`)
+    process.stdout.write(
+      `${toLine(reason ?? 'no room for the reason, see the log')}\n    ${toLine(decodeMessage(text))}\n`,
+    )
   }
   process.stderr.write(`${messages.length} of about ${total} in ${poisonQueue.name}\n`)
 }
@@ -92,10 +94,10 @@ async function requeue(poisonQueue: StorageQueue, queue: StorageQueue): Promise<
   )
 }
 
-/** One line of a terminal. */
-function abridge(text: string): string {
-  const line = JSON.stringify(text).slice(1, -1)
-  return line.length > 200 ? `${line.slice(0, 200)}… (${text.length} characters)` : line
+/** For a terminal, which a message must not be able to command: no control character, and no more than some lines. */
+function toLine(text: string): string {
+  const line = text.replace(/\p{Cc}/gu, '\u{fffd}')
+  return line.length > 500 ? `${line.slice(0, 500)}… (${text.length} characters)` : line
 }
 
 async function isConfirmed(question: string): Promise<boolean> {

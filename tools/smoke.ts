@@ -15,8 +15,8 @@ import { loadStorageConfig } from '../src/config.ts'
 import { ConfigError } from '../src/read-variables.ts'
 import { explainError } from './explain-error.ts'
 
-/** A worker that has nothing to do looks at the queue every 5 s. */
-const ROW_WITHIN_MS = 10_000
+/** A worker that has nothing to do looks at the queue every 5 s; what a worker held that died is there again after 15 s. */
+const ROW_WITHIN_MS = 20_000
 const LOOK_EVERY_MS = 200
 
 try {
@@ -47,8 +47,12 @@ async function smoke(): Promise<boolean> {
     const messages = await queue.peekMessages(32)
     isQueued ||= messages.some(({ text }) => decodeMessage(text).includes(code))
   }
-  if (isQueued) say('found', `its message on ${queue.name}. No worker took it within 10 s: is npm run worker running?`)
-  else say('LOST', `neither a row in ${table.name} nor a message among the next 32 on ${queue.name}`)
+  if (isQueued) say('found', `its message on ${queue.name}. No worker took it within 20 s: is npm run worker running?`)
+  else
+    say(
+      'MISSING',
+      `no row in ${table.name}; ${queue.name} has about ${await queue.countMessages()} messages, not visible or further back`,
+    )
   return isQueued
 }
 
@@ -75,5 +79,5 @@ async function getToken(): Promise<string> {
 }
 
 function say(what: string, detail: string): void {
-  process.stdout.write(`${what.padEnd(8)}${detail}\n`)
+  process.stdout.write(`${what.padEnd(9)}${detail}\n`)
 }

@@ -88,7 +88,6 @@ async function startSignature(env: Record<string, string>): Promise<Contestant> 
       requestsPerSecond: count / (elapsedMs / 1_000),
       cpuMicros: cpuMicros / count,
       serverShare: cpuMicros / (elapsedMs * 1_000),
-      loadShare: undefined,
     }
   }
   return {

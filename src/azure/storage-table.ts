@@ -1,4 +1,4 @@
-import { TableClient, type TransactionAction } from '@azure/data-tables'
+import { type ListTableEntitiesOptions, TableClient, type TransactionAction } from '@azure/data-tables'
 import { UnavailableError } from '../errors.ts'
 import type { Credential } from './credential.ts'
 import { summarizeFault } from './fault-summary.ts'
@@ -66,6 +66,21 @@ export function createStorageTable({ url, credential }: StorageTableOptions) {
         orWhen('UpdateConditionNotSatisfied', false),
         orWhen('ResourceNotFound', false),
       )
+    },
+    /** The table's own clock, in milliseconds since the epoch and whole seconds. */
+    async readClock(): Promise<number> {
+      return await run(async (abortSignal) => {
+        let dateMs = Number.NaN
+        const options: ListTableEntitiesOptions = {
+          abortSignal,
+          onResponse({ headers }) {
+            dateMs = Date.parse(headers.get('date') ?? '')
+          },
+        }
+        await client.listEntities(options).byPage({ maxPageSize: 1 }).next()
+        if (Number.isNaN(dateMs)) throw new Error('the answer has no date')
+        return dateMs
+      })
     },
     /** Row keys of one partition whose text property `property` sorts before `limit`, at most one page of 1,000. */
     async findRowKeysBefore(partitionKey: string, property: string, limit: string): Promise<string[]> {

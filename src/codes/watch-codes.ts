@@ -9,7 +9,10 @@ import { poisonMessage } from './poison.ts'
 const BATCH = 32
 /** Two batches: while one is worked on, the next is fetched. */
 const MAX_IN_FLIGHT = 2 * BATCH
-/** Longer than the two operations that a step takes at most (5 s each); after a crash others take over that soon. */
+/**
+ * Longer than a step takes: two or three operations, each 5 s at worst and some milliseconds as a rule. After a crash others
+ * take over that soon, and a step that takes longer all the same is done twice, to the same effect.
+ */
 const LEASE_SECONDS = 15
 /** The first pause when the queue has nothing, and by how much each further one is longer. */
 const SHORTEST_PAUSE_MS = 50

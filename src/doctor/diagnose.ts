@@ -1,10 +1,9 @@
-import { verify } from 'node:crypto'
 import { PublicError } from '../errors.ts'
 import { createCaller } from '../plugins/entra-auth/caller.ts'
 import { assertAccessTokenClaims, assertTenant, claimRules } from '../plugins/entra-auth/claims.ts'
 import type { IssuerSettings } from '../plugins/entra-auth/issuer-options.ts'
-import { InvalidTokenError } from '../plugins/entra-auth/refusals.ts'
 import { type AccessRules, assertMayCall, type RoutePolicy } from '../plugins/entra-auth/route-policy.ts'
+import { assertSignature } from '../plugins/entra-auth/signature.ts'
 import type { TrustedIssuer } from '../plugins/entra-auth/trusted-issuer.ts'
 import { findKey, type SigningKey } from '../plugins/entra-auth/trusted-issuers.ts'
 import { parseUnverifiedToken, type UnverifiedToken } from '../plugins/entra-auth/unverified-token.ts'
@@ -41,11 +40,12 @@ export async function diagnose(text: string, options: DiagnoseOptions): Promise<
 
   const claims = token.unverifiedClaims
   const from = await check('Issuer and key', () => findKeyThatFits(options.issuers, token), claims)
+  const signedBy = from.value
   const signature =
-    from.value === undefined
+    signedBy === undefined
       ? notChecked('Signature', 'The key that must have signed the token is not known.')
-      : (await check('Signature', () => assertSignature(text, from.value), claims)).finding
-  const settings = from.value?.issuer.settings ?? likelySettings(options.issuers, token)
+      : (await check('Signature', () => assertSignature(text, signedBy.key.publicKey), claims)).finding
+  const settings = signedBy?.issuer.settings ?? likelySettings(options.issuers, token)
   const findings = [form.finding, from.finding, signature]
   if (settings === undefined) return { token, findings, isSignatureChecked: false }
 
@@ -92,22 +92,6 @@ function likelySettings(issuers: readonly TrustedIssuer[], token: UnverifiedToke
   if (likely === undefined) return undefined
   const { kind, name, metadataUrl, audiences } = likely.settings
   return { kind, name, metadataUrl, audiences }
-}
-
-function assertSignature(text: string, signed: SigningKey | undefined): void {
-  const [input = '', signature = ''] = splitSignature(text)
-  const isValid =
-    signed !== undefined && verify('sha256', Buffer.from(input), signed.key.pem, Buffer.from(signature, 'base64url'))
-  if (isValid) return
-  throw new InvalidTokenError(
-    'token_signature',
-    'The signature is wrong: the token was changed on its way, or its issuer did not make it.',
-  )
-}
-
-function splitSignature(text: string): [string, string] {
-  const at = text.lastIndexOf('.')
-  return [text.slice(0, at), text.slice(at + 1)]
 }
 
 async function check<T>(

@@ -13,8 +13,8 @@ interface CodeWorkerOptions {
   idlePollMs: number
 }
 
-/** A worker that has not heard from the queue for this long is not well. An idle one looks every few seconds. */
-const SILENT_TOO_LONG_MS = 30_000
+/** A worker that has not heard from the queue for so much longer than it may pause is not well. */
+const SILENT_TOO_LONG_MS = 25_000
 const SUMMARY_EVERY_MS = 60_000
 /** An outage fails many messages at once and for a while; one line in this time is enough. */
 const FAILURE_LINE_EVERY_MS = 10_000
@@ -22,7 +22,7 @@ const FAILURE_LINE_EVERY_MS = 10_000
 declare module 'fastify' {
   interface FastifyInstance {
     codeWorker: {
-      /** @throws {Error} when the worker has not heard from the queue for 30 s */
+      /** @throws {Error} when the worker has not heard from the queue for too long */
       assertAlive(): Promise<void>
     }
   }
@@ -57,7 +57,7 @@ const codeWorker: FastifyPluginAsync<CodeWorkerOptions> = async (app, options) =
 
   app.decorate('codeWorker', {
     async assertAlive() {
-      if (watcher.silentMs > SILENT_TOO_LONG_MS) throw new Error('the queue has not answered for 30 s')
+      if (watcher.silentMs > options.idlePollMs + SILENT_TOO_LONG_MS) throw new Error('the queue does not answer')
     },
   })
   app.addHook('onReady', async () => {

@@ -1,7 +1,9 @@
 import type { FastifyPluginAsync, FastifyRequest } from 'fastify'
 import fp from 'fastify-plugin'
-import { RateLimiterMemory, RateLimiterRes } from 'rate-limiter-flexible'
+import { RateLimiterMemory } from 'rate-limiter-flexible'
 import { PublicError } from '../errors.ts'
+
+const MINUTE_SECONDS = 60
 
 interface GuessLimitOptions {
   /** Wrong guesses that each caller has in a minute. */
@@ -12,38 +14,46 @@ interface GuessLimitOptions {
 
 /** Ends the search for something secret by trying: who was wrong too often is not answered for a while, right or wrong. */
 function createGuessLimit({ maxPerMinute, keyGenerator }: GuessLimitOptions) {
-  const limiter = new RateLimiterMemory({ points: maxPerMinute, duration: 60 })
+  const wrong = new RateLimiterMemory({ points: maxPerMinute, duration: MINUTE_SECONDS })
+  const pending = new Map<string, number>()
+
+  async function assertMayGuess(caller: string): Promise<void> {
+    const known = await wrong.get(caller)
+    // Those that are not answered yet may all be wrong: many at once get no further than one after the other.
+    const possible = (known?.consumedPoints ?? 0) + (pending.get(caller) ?? 0)
+    if (possible >= maxPerMinute) throw tooManyGuesses(known?.msBeforeNext ?? 0)
+  }
 
   return {
     /**
-     * Lets a caller guess. A guess counts from its beginning, so that many at once are not more than one after the other,
-     * and is given back unless it was wrong.
+     * Lets a caller guess. Only a wrong guess counts.
      * @param guess returns whether it was right
      * @throws {PublicError} 429 `rate_limited`, with `retry-after`
      */
     async guess<T>(request: FastifyRequest, guess: () => Promise<{ isRight: boolean; answer: T }>): Promise<T> {
       const caller = keyGenerator(request)
-      let isWrong = false
-      await limiter.consume(caller).catch(refuse)
+      await assertMayGuess(caller)
+      pending.set(caller, (pending.get(caller) ?? 0) + 1)
       try {
         const { isRight, answer } = await guess()
-        isWrong = !isRight
+        if (!isRight) await wrong.penalty(caller)
         return answer
       } finally {
-        if (!isWrong) await limiter.reward(caller)
+        const left = (pending.get(caller) ?? 1) - 1
+        if (left === 0) pending.delete(caller)
+        else pending.set(caller, left)
       }
     },
   }
 }
 
-function refuse(error: unknown): never {
-  if (!(error instanceof RateLimiterRes)) throw error
-  const seconds = Math.max(1, Math.ceil(error.msBeforeNext / 1_000))
-  throw new PublicError({
+function tooManyGuesses(waitMs: number): PublicError {
+  const seconds = Math.max(1, Math.ceil(waitMs / 1_000))
+  return new PublicError({
     status: 429,
     code: 'rate_limited',
     title: 'Too many requests.',
-    detail: `Too many of the codes that were sent are not valid. Wait ${seconds} s.`,
+    detail: `Too many codes at a time, or too many that are not valid. Wait ${seconds} s.`,
     headers: { 'retry-after': String(seconds) },
   })
 }

@@ -4,7 +4,7 @@ import { compareCost, compareSpeed, compareValue } from '../../bench/comparison.
 import type { Measured } from '../../bench/rounds.ts'
 
 function measured(name: string, requestsPerSecond: number, cpuMicros: number, serverShare = 1): Measured {
-  return { name, requestsPerSecond, cpuMicros, serverShare, loadShare: 0.3, rounds: [] }
+  return { name, requestsPerSecond, cpuMicros, serverShare, rounds: [] }
 }
 
 test('busy servers are compared by requests per second', () => {

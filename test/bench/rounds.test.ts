@@ -10,7 +10,7 @@ function createContestant(name: string, log: string[], speeds: number[] = []): C
     warmUp: async () => void log.push(`warm ${name}`),
     measure: async () => {
       log.push(name)
-      return { requestsPerSecond: speeds.shift() ?? 0, cpuMicros: 1, serverShare: 1, loadShare: undefined }
+      return { requestsPerSecond: speeds.shift() ?? 0, cpuMicros: 1, serverShare: 1 }
     },
     stop: async () => void log.push(`stop ${name}`),
   }

@@ -31,7 +31,7 @@ test('the queue can be looked at, emptied, and what was given up put back', asyn
   const poison = await queue('poison')
   assert.match(
     poison.output,
-    /neither \{"code", "timestamp"\}.*\n {4}\{\\"code\\":\\"abc-1-def\\"\}\n(?:.*\n)*2 of about 2 in code-requests-poison/,
+    /neither \{"code", "timestamp"\}.*\n {4}\{"code":"abc-1-def"\}\n(?:.*\n)*2 of about 2 in code-requests-poison/,
   )
   assert.match((await queue('requeue')).output, /^2 put back on code-requests/)
   assert.match((await queue('peek')).output, /2 of about 2 in code-requests\n/)
@@ -42,6 +42,9 @@ test('the queue can be looked at, emptied, and what was given up put back', asyn
   assert.match((await tool('tools/queue.ts', ['clear'], 'yes\n')).output, /Delete about 2 messages.*is empty/s)
   assert.match((await queue('clear', '--yes')).output, /is empty/)
   assert.match((await queue('peek', '3')).output, /^0 of about 0/)
+  await app.queue.sendRawMessage('{\u0085"hello":"\u009b2J"}')
+  const peeked = (await queue('peek')).output
+  assert.ok(peeked.includes('2J') && !/[\u0080-\u009f]/.test(peeked), 'a message does not command the terminal')
   for (const args of [['peek', 'many'], ['peek', '0'], ['poison', 'x'], ['other'], []]) {
     assert.equal((await queue(...args)).status, 2, args.join(' '))
   }
@@ -62,7 +65,7 @@ test('smoke finds the message when no worker runs, and fails when there is neith
   ])
   assert.deepEqual([queued.status, lost.status, refused.status, cut.status], [0, 1, 1, 1])
   assert.match(queued.output, /its message on code-requests. No worker took it/)
-  assert.match(lost.output, /LOST/)
+  assert.match(lost.output, /MISSING/)
   assert.match(refused.output, /answered 403.*role_missing/)
   assert.match(cut.output, /ECONNREFUSED/)
 })

@@ -70,6 +70,17 @@ test('limits each caller to its requests a minute, and no other caller by them',
   assert.equal((await limited.inject({ url: '/api/v1/getcode', headers: other })).statusCode, 200)
 })
 
+test('limits each person to their requests a minute, and not whoever uses the same application', async (t) => {
+  const limited = await startApp(t, cloud, { RATE_LIMIT_PER_MINUTE: '2' })
+  const as = async (oid: string) => {
+    const person = { idtyp: undefined, roles: undefined, scp: 'user_impersonation', sub: `sub-${oid}`, oid }
+    const authorization = `Bearer ${await cloud.tokens.forApi(caller, person)}`
+    return async () => (await limited.inject({ url: '/api/v1/getcode', headers: { authorization } })).statusCode
+  }
+  const [one, other] = [await as('person-1'), await as('person-2')]
+  assert.deepEqual([await one(), await one(), await one(), await other()], [200, 200, 429, 200])
+})
+
 describe('when the number API', () => {
   const answer = (status: number, body = ''): Fault => ({
     answer: { status, body, headers: { 'content-type': 'application/json' } },

@@ -128,6 +128,17 @@ describe('a caller who is wrong too often', () => {
     assert.equal(answers.filter(({ statusCode }) => statusCode === 200).length, 100)
   })
 
+  test('is not one who is right many times at once: what is too much is asked for again', async (t) => {
+    const busy = await startApp(t, cloud, { RATE_LIMIT_PER_MINUTE: '10000' })
+    const codes = await Promise.all(Array.from({ length: 130 }, () => getCode(busy)))
+    await eventually(async () => (await app.queue.peekMessages(1)).length === 0, 'the worker has them')
+    await new Promise((resolve) => setTimeout(resolve, 300))
+    const answers = await Promise.all(codes.map(({ code }) => verify(code, busy)))
+    assert.equal(answers.filter((answer) => answer.json().valid).length, 100)
+    const refused = codes.filter((_, index) => answers[index]?.statusCode === 429)
+    for (const { code } of refused) assert.equal((await verify(code, busy)).json().valid, true)
+  })
+
   test('is not one who is right', async (t) => {
     const busy = await startApp(t, cloud, { RATE_LIMIT_PER_MINUTE: '10000' })
     const codes = await Promise.all(Array.from({ length: 120 }, () => getCode(busy)))

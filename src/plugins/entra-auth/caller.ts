@@ -45,10 +45,10 @@ export function createCaller(claims: VerifiedClaims, issuerKind: IssuerSettings[
     objectId: readText(claims['oid']),
     subject: claims.sub,
     clientId: readText(claims['azp']) ?? readText(claims['appid']),
-    roles: frozenSet(granted),
-    scopes: frozenSet(delegated),
+    roles: frozenSetOf(granted),
+    scopes: frozenSetOf(delegated),
     isB2c,
-    isGuest: kind === 'user' && isGuest(claims),
+    isGuest: kind === 'user' && isGuest(claims, issuerKind),
     credential: readCredential(claims['azpacr'] ?? claims['appidacr']),
     tokenId: readText(claims['uti']) ?? readText(claims['jti']),
     issuer: claims.iss,
@@ -72,10 +72,14 @@ function isB2cAppOnly(claims: VerifiedClaims): boolean {
   return !B2C_USER_CLAIMS.some((name) => name in claims)
 }
 
-/** `acct` is an optional claim, 1 for a guest; `idp` is there when another tenant or provider signed the user in. */
-function isGuest({ acct, idp, tid }: VerifiedClaims): boolean {
+/**
+ * `acct` is an optional claim, 1 for a guest; `idp` is there when another tenant or provider signed the user in. In B2C and
+ * External ID it names how a customer signs in (`google.com`, `LocalAccount`), and customers are no guests.
+ */
+function isGuest({ acct, idp, tid }: VerifiedClaims, issuerKind: IssuerSettings['kind']): boolean {
   if (acct !== undefined) return Number(acct) === 1
-  return typeof idp === 'string' && !(typeof tid === 'string' && idp.includes(tid))
+  if (issuerKind === 'b2c' || issuerKind === 'external-id' || typeof idp !== 'string') return false
+  return !(typeof tid === 'string' && idp.toLowerCase().includes(tid.toLowerCase()))
 }
 
 function readCredential(value: unknown): CredentialStrength {
@@ -100,17 +104,43 @@ function readList(value: unknown): string[] {
 }
 
 /** `Object.freeze` alone leaves a Set's entries open to change. */
-function frozenSet(values: readonly string[]): ReadonlySet<string> {
-  const refuse = () => {
+class FrozenSet extends Set<string> {
+  constructor(values: readonly string[]) {
+    super()
+    for (const value of values) super.add(value)
+    Object.freeze(this)
+  }
+
+  override add(): never {
     throw new TypeError('The caller of a request cannot be changed.')
   }
-  return Object.freeze(Object.assign(new Set(values), { add: refuse, delete: refuse, clear: refuse }))
+
+  override delete(): never {
+    return this.add()
+  }
+
+  override clear(): never {
+    return this.add()
+  }
+}
+
+/** Callers share their sets: most have the same few roles. */
+const frozenSets = new Map<string, FrozenSet>()
+const MAX_SHARED_SETS = 1_000
+
+function frozenSetOf(values: readonly string[]): ReadonlySet<string> {
+  const name = JSON.stringify(values)
+  const shared = frozenSets.get(name)
+  if (shared !== undefined) return shared
+  const set = new FrozenSet(values)
+  if (frozenSets.size < MAX_SHARED_SETS) frozenSets.set(name, set)
+  return set
 }
 
 function deepFreeze<T>(value: T): T {
   if (typeof value === 'object' && value !== null && !Object.isFrozen(value)) {
     Object.freeze(value)
-    Object.values(value).forEach(deepFreeze)
+    for (const member of Object.values(value)) if (typeof member === 'object') deepFreeze(member)
   }
   return value
 }

@@ -94,19 +94,24 @@ function assertAudience(aud: unknown, audiences: ReadonlySet<string>): void {
   )
 }
 
+/** When a token meets the rules about its times, in seconds since the epoch; `until` is the first moment it does not. */
+export function validityOf({ exp, nbf, iat }: VerifiedClaims): { from: number; until: number } {
+  return { from: Math.max(nbf, iat) - CLOCK_SKEW_SECONDS, until: exp + CLOCK_SKEW_SECONDS }
+}
+
 function assertTimes(claims: JsonObject, nowSeconds: number): void {
   const exp = readTime(claims, 'exp')
-  const nbf = readTime(claims, 'nbf')
-  const iat = readTime(claims, 'iat')
-  const now = toText(nowSeconds)
+  const validFrom = Math.max(readTime(claims, 'nbf'), readTime(claims, 'iat'))
   if (nowSeconds >= exp + CLOCK_SKEW_SECONDS) {
-    throw new InvalidTokenError('token_expired', `The token expired at ${toText(exp)}; it is ${now}. Get a new one.`)
+    throw new InvalidTokenError(
+      'token_expired',
+      `The token expired at ${toText(exp)}; it is ${toText(nowSeconds)}. Get a new one.`,
+    )
   }
-  const validFrom = Math.max(nbf, iat)
   if (nowSeconds < validFrom - CLOCK_SKEW_SECONDS) {
     throw new InvalidTokenError(
       'token_not_yet_valid',
-      `The token is valid from ${toText(validFrom)}; it is ${now}. Check the clocks.`,
+      `The token is valid from ${toText(validFrom)}; it is ${toText(nowSeconds)}. Check the clocks.`,
     )
   }
 }

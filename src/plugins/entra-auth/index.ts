@@ -1,16 +1,17 @@
 import fastifyJwt from '@fastify/jwt'
-import type { FastifyInstance, FastifyPluginAsync, FastifyRequest } from 'fastify'
+import type { FastifyInstance, FastifyPluginAsync, FastifyRequest, onRequestHookHandler } from 'fastify'
 import fp from 'fastify-plugin'
-import { readBearerToken } from './bearer-token.ts'
-import { type Caller, createCaller } from './caller.ts'
-import { assertAccessTokenClaims, assertTenant } from './claims.ts'
-import { type FetchJson, fetchJsonOverHttps, type VerificationKey } from './issuer-metadata.ts'
+import { createAuthenticator } from './authenticator.ts'
+import { bearerTokenOf, readAuthorization } from './bearer-token.ts'
+import type { Caller } from './caller.ts'
+import { type FetchJson, fetchJsonOverHttps } from './issuer-metadata.ts'
 import { type IssuerOptions, readIssuerOptions } from './issuer-options.ts'
-import { AccessRefusedError, InvalidTokenError, TokenMissingError } from './refusals.ts'
+import { AccessRefusedError, TokenMissingError } from './refusals.ts'
 import { type AccessRules, assertMayCall, assertRoutePolicy, type RoutePolicy } from './route-policy.ts'
+import { wrongSignature } from './signature.ts'
 import { createTrustedIssuer } from './trusted-issuer.ts'
-import { findKey, findKnownKey } from './trusted-issuers.ts'
-import { type JsonObject, parseUnverifiedToken } from './unverified-token.ts'
+import type { JsonObject } from './unverified-token.ts'
+import { createVerifiedTokens, type VerifiedToken } from './verified-tokens.ts'
 
 /** @public */
 export interface EntraAuthOptions {
@@ -20,6 +21,11 @@ export interface EntraAuthOptions {
   allowedClientIds?: readonly string[]
   /** Whether users who are guests of the tenant may call; default false. */
   allowGuests?: boolean
+  /**
+   * How many verified tokens are remembered, so that they need not be verified again; default 10,000, about 30 MB when all
+   * are used. More callers than that at a time cost a verification now and then. `false`: none.
+   */
+  tokenCache?: false | { maxTokens: number }
   /** Name of the request's decorator; default `caller`. Another name needs its own `declare module 'fastify'`. */
   decoratorName?: string
   /** Fetches metadata and keys; default is `fetch` over https without redirects. For tests and for proxies. */
@@ -52,18 +58,15 @@ declare module 'fastify' {
     /** Who is calling. Throws a 401 where no hook authenticated the request, so that forgetting the hook fails closed. */
     readonly caller: Caller
     entraJwtVerify(): Promise<unknown>
-    [candidate]: Candidate | null
+    [candidate]: VerifiedToken | null
     [unverified]: JsonObject | null
     [verifiedCaller]: Caller | null
   }
 }
 
-/** A token of the right form, and the key that must have signed it. */
-interface Candidate {
-  text: string
-  key: VerificationKey
-}
+const DEFAULT_MAX_TOKENS = 10_000
 
+/** What @fastify/jwt is asked about. */
 const candidate = Symbol('entra-auth.candidate')
 /** Claims as they came, for the log line of a refusal. */
 const unverified = Symbol('entra-auth.unverified')
@@ -104,7 +107,8 @@ const entraAuth: FastifyPluginAsync<EntraAuthOptions> = async (app, options) => 
       cache: false,
       ignoreExpiration: true,
       ignoreNotBefore: true,
-      extractToken: (request: FastifyRequest) => request[candidate]?.text,
+      extractToken: ({ [candidate]: asked }: FastifyRequest) =>
+        asked === null ? undefined : bearerTokenOf(asked.authorization),
     },
   })
 
@@ -119,40 +123,69 @@ const entraAuth: FastifyPluginAsync<EntraAuthOptions> = async (app, options) => 
     },
   })
 
-  /** Rules 1 to 5 of 'Token validation', in their order. */
-  async function authenticate(request: FastifyRequest): Promise<Caller> {
-    const text = readBearerToken(request.raw.rawHeaders)
-    const token = parseUnverifiedToken(text)
-    request[unverified] = token.unverifiedClaims
-    const { issuer, key } = findKnownKey(issuers, token) ?? (await findKey(issuers, token))
-    const claims = token.unverifiedClaims
-    issuer.assertKeyFits(key, claims)
-    await assertSignature(request, { text, key })
-    assertAccessTokenClaims(claims, issuer.settings, now())
-    await assertTenant(claims, issuer.settings)
-    return createCaller(claims, issuer.settings.kind)
+  const authenticate = createAuthenticator<FastifyRequest>({
+    issuers,
+    tokens:
+      options.tokenCache === false
+        ? undefined
+        : createVerifiedTokens(options.tokenCache?.maxTokens ?? DEFAULT_MAX_TOKENS),
+    now,
+    confirm: confirmSignature,
+    onClaims(request, claims) {
+      request[unverified] = claims
+    },
+  })
+
+  const checkedPolicies = new WeakSet<RoutePolicy>()
+  function checkPolicy(route: string, policy: RoutePolicy | undefined): asserts policy is RoutePolicy {
+    if (policy !== undefined && checkedPolicies.has(policy)) return
+    assertRoutePolicy(route, policy)
+    checkedPolicies.add(policy)
   }
 
-  async function authorize(request: FastifyRequest): Promise<void> {
-    try {
-      const caller = await authenticate(request)
-      request[verifiedCaller] = caller
-      const { policy } = request.routeOptions.config
-      assertRoutePolicy(request.url, policy)
-      assertMayCall(caller, policy, rules)
-    } catch (error) {
-      if (error instanceof AccessRefusedError) {
-        error.resourceMetadataUrl = resourceMetadataUrl(request)
-        const { code, detail } = error
-        request.log.info({ problem: code, detail, claimed: listClaimed(request[unverified]) }, 'access refused')
-      }
-      throw error
+  function admit(request: FastifyRequest, caller: Caller): void {
+    request[verifiedCaller] = caller
+    const { policy } = request.routeOptions.config
+    checkPolicy(request.url, policy)
+    assertMayCall(caller, policy, rules)
+  }
+
+  function explain(request: FastifyRequest, error: unknown): Error {
+    if (error instanceof AccessRefusedError) {
+      error.resourceMetadataUrl = resourceMetadataUrl(request)
+      const { code, detail } = error
+      request.log.info({ problem: code, detail, claimed: listClaimed(request[unverified]) }, 'access refused')
     }
+    return error instanceof Error ? error : new Error(String(error))
+  }
+
+  async function authorizeLater(request: FastifyRequest, caller: Promise<Caller>): Promise<void> {
+    try {
+      admit(request, await caller)
+    } catch (error) {
+      throw explain(request, error)
+    }
+  }
+
+  /** With callbacks, because a promise costs more than all of this for a token that is remembered. */
+  const authorize: onRequestHookHandler = (request, _reply, done) => {
+    let refusal: Error | undefined
+    try {
+      const caller = authenticate(request, readAuthorization(request.raw.rawHeaders))
+      if (caller instanceof Promise) {
+        authorizeLater(request, caller).then(() => done(), done)
+        return
+      }
+      admit(request, caller)
+    } catch (error) {
+      refusal = explain(request, error)
+    }
+    done(refusal)
   }
 
   app.decorate('entraAuth', {
     protect(scope: FastifyInstance) {
-      scope.addHook('onRoute', (route) => assertRoutePolicy(`${route.method} ${route.url}`, route.config?.policy))
+      scope.addHook('onRoute', (route) => checkPolicy(`${route.method} ${route.url}`, route.config?.policy))
       scope.addHook('onRequest', authorize)
     },
     async assertReady() {
@@ -162,7 +195,7 @@ const entraAuth: FastifyPluginAsync<EntraAuthOptions> = async (app, options) => 
     },
     tokenOf(request: FastifyRequest) {
       // Throws where the request was not authenticated, as `request.caller` does.
-      return request.caller && readBearerToken(request.raw.rawHeaders)
+      return request.caller && bearerTokenOf(readAuthorization(request.raw.rawHeaders))
     },
     get issuers() {
       return [...new Set(issuers.flatMap(({ issuer }) => issuer ?? []))]
@@ -174,16 +207,16 @@ const entraAuth: FastifyPluginAsync<EntraAuthOptions> = async (app, options) => 
   for (const issuer of issuers) issuer.start()
 }
 
-async function assertSignature(request: FastifyRequest, signed: Candidate): Promise<void> {
-  request[candidate] = signed
+/**
+ * A second opinion from another implementation before a token is served from memory for the rest of its hour.
+ * @throws {InvalidTokenError} `token_signature`
+ */
+async function confirmSignature(request: FastifyRequest, token: VerifiedToken): Promise<void> {
+  request[candidate] = token
   try {
     await request.entraJwtVerify()
   } catch (error) {
-    if (!isJwtError(error)) throw error
-    throw new InvalidTokenError(
-      'token_signature',
-      'The signature of the token is wrong: the token was changed on its way, or its issuer did not make it.',
-    )
+    throw isJwtError(error) ? wrongSignature() : error
   } finally {
     request[candidate] = null
   }
@@ -196,11 +229,12 @@ function isJwtError(error: unknown): boolean {
 
 /** What finds the token in Entra's sign-in logs, as it claims: it need not be true. */
 function listClaimed(claims: JsonObject | null): Record<string, string> {
-  const names = ['iss', 'azp', 'appid', 'tid', 'uti']
-  const entries = names.map((name) => [name, claims?.[name]] as const)
-  return Object.fromEntries(
-    entries.flatMap(([name, value]) => (typeof value === 'string' ? [[name, value.slice(0, 200)]] : [])),
-  )
+  const claimed: Record<string, string> = {}
+  for (const name of ['iss', 'azp', 'appid', 'tid', 'uti']) {
+    const value = claims?.[name]
+    if (typeof value === 'string') claimed[name] = value.slice(0, 200)
+  }
+  return claimed
 }
 
 /** RFC 9728, section 3.1. The host is the client's own word, given back to that client only. */

@@ -29,7 +29,8 @@ export type FetchJson = (url: string, signal: AbortSignal) => Promise<unknown>
 
 export interface VerificationKey {
   kid: string
-  /** What fast-jwt keys its verifiers by: it makes one per text, so the key is imported once. */
+  publicKey: KeyObject
+  /** The same as text, as @fastify/jwt takes it. */
   pem: string
   /** In a key set that many tenants share: the only issuer whose tokens it signs, perhaps with `{tenantid}` in it. */
   issuer?: string
@@ -72,7 +73,7 @@ function toVerificationKeys(keys: readonly unknown[]): Map<string, VerificationK
     const publicKey = importKey(key.n, key.e)
     if (publicKey === undefined || (publicKey.asymmetricKeyDetails?.modulusLength ?? 0) < MIN_KEY_BITS) continue
     const pem = publicKey.export({ type: 'spki', format: 'pem' }).toString()
-    found.set(key.kid, { kid: key.kid, pem, ...(key.issuer !== undefined && { issuer: key.issuer }) })
+    found.set(key.kid, { kid: key.kid, publicKey, pem, ...(key.issuer !== undefined && { issuer: key.issuer }) })
   }
   return found
 }

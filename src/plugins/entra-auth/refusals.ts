@@ -22,22 +22,26 @@ interface RefusalOptions {
   challenge?: Readonly<Record<string, string>>
 }
 
+const NO_CHALLENGE = {}
+
 /** A request that is refused for who sent it. Carries its `WWW-Authenticate` challenge (RFC 6750, section 3). */
 export abstract class AccessRefusedError extends PublicError {
   readonly #challenge: Readonly<Record<string, string>>
   /** Where a client finds out how to get a token (RFC 9728, section 5.1); set once the request's own URL is known. */
   resourceMetadataUrl: string | undefined
 
-  constructor({ challenge = {}, ...options }: RefusalOptions) {
+  constructor(options: RefusalOptions) {
+    // Where in this code a token was found bad tells nobody anything, and finding out costs as much as checking the token.
+    const { stackTraceLimit } = Error
+    Error.stackTraceLimit = 0
     super(options)
-    this.#challenge = challenge
+    Error.stackTraceLimit = stackTraceLimit
+    this.#challenge = options.challenge ?? NO_CHALLENGE
   }
 
   override get headers(): ErrorHeaders {
-    const parameters = Object.entries({
-      ...this.#challenge,
-      ...(this.resourceMetadataUrl !== undefined && { resource_metadata: this.resourceMetadataUrl }),
-    }).map(([name, value]) => `${name}="${toQuotedText(value)}"`)
+    const parameters = Object.entries(this.#challenge).map(([name, value]) => `${name}="${toQuotedText(value)}"`)
+    if (this.resourceMetadataUrl !== undefined) parameters.push(`resource_metadata="${this.resourceMetadataUrl}"`)
     return { 'www-authenticate': parameters.length === 0 ? 'Bearer' : `Bearer ${parameters.join(', ')}` }
   }
 }
@@ -86,5 +90,6 @@ export class KeysUnavailableError extends UnavailableError {
 
 /** RFC 6750, section 3: `error_description` has printable ASCII without double quote and backslash. */
 function toQuotedText(text: string): string {
+  if (/^[\x20-\x21\x23-\x5b\x5d-\x7e]*$/.test(text)) return text
   return text.replaceAll('"', "'").replace(/[^\x20-\x7e]|\\/g, '?')
 }

@@ -59,6 +59,7 @@ export function assertMayCall(caller: Caller, policy: RoutePolicy, rules: Access
 }
 
 function assertClient({ clientId }: Caller, policy: RoutePolicy, rules: AccessRules): void {
+  if (rules.allowedClientIds.size === 0 && policy.clientIds === undefined) return
   const id = clientId?.toLowerCase() ?? ''
   const passesGate = rules.allowedClientIds.size === 0 || rules.allowedClientIds.has(id)
   const passesRoute = policy.clientIds === undefined || policy.clientIds.some((allowed) => allowed.toLowerCase() === id)

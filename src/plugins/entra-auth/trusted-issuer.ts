@@ -1,5 +1,5 @@
 import { createRefreshedValue } from '../refreshed-value.ts'
-import { type FetchJson, fetchIssuerMetadata, type VerificationKey } from './issuer-metadata.ts'
+import { type FetchJson, fetchIssuerMetadata, type IssuerMetadata, type VerificationKey } from './issuer-metadata.ts'
 import type { IssuerSettings } from './issuer-options.ts'
 import { InvalidTokenError, KeysUnavailableError } from './refusals.ts'
 import { describe, type JsonObject } from './unverified-token.ts'
@@ -30,7 +30,7 @@ export interface TrustedIssuerOptions {
 export function createTrustedIssuer({ settings, fetchJson, onFailure, now = Date.now }: TrustedIssuerOptions) {
   const isMultiTenant = settings.tenantCheck !== undefined
   let lookedForUnknownKeyAt = Number.NEGATIVE_INFINITY
-  const metadata = createRefreshedValue({
+  const metadata = createRefreshedValue<IssuerMetadata>({
     load,
     loadTimeoutMs: LOAD_TIMEOUT_MS,
     refreshEveryMs: REFRESH_EVERY_MS,
@@ -38,12 +38,12 @@ export function createTrustedIssuer({ settings, fetchJson, onFailure, now = Date
     now,
   })
 
-  async function load(signal: AbortSignal) {
+  async function load(signal: AbortSignal): Promise<IssuerMetadata> {
     const loaded = await fetchIssuerMetadata(settings.metadataUrl, withTimeout(fetchJson), signal)
     if (loaded.issuer.includes(TENANT_PLACEHOLDER) !== isMultiTenant) {
       throw new Error(`${settings.metadataUrl} has the issuer ${loaded.issuer}, which does not fit ${settings.name}`)
     }
-    return loaded
+    return { ...loaded, keys: keepSameKeys(loaded.keys, metadata.value?.keys) }
   }
 
   function trustedMetadata() {
@@ -123,6 +123,19 @@ export function createTrustedIssuer({ settings, fetchJson, onFailure, now = Date
 }
 
 export type TrustedIssuer = ReturnType<typeof createTrustedIssuer>
+
+/** A key that is published again stays the same object: what was verified with it need not be verified anew. */
+function keepSameKeys(
+  loaded: ReadonlyMap<string, VerificationKey>,
+  before: ReadonlyMap<string, VerificationKey> | undefined,
+): ReadonlyMap<string, VerificationKey> {
+  return new Map(
+    [...loaded].map(([kid, key]) => {
+      const known = before?.get(kid)
+      return [kid, known?.pem === key.pem && known.issuer === key.issuer ? known : key]
+    }),
+  )
+}
 
 /** @returns undefined when the issuer needs a tenant and `tid` is no GUID */
 function fillTenant(issuer: string, tid: unknown): string | undefined {

@@ -1,7 +1,10 @@
+import { isUtf8 } from 'node:buffer'
 import { InvalidTokenError } from './refusals.ts'
 
 /** Entra's largest tokens, with 200 groups, stay under 12 KiB; beyond this nobody has asked Entra for a token. */
 const MAX_TOKEN_LENGTH = 16 * 1024
+/** A token of nothing but dots is not taken apart to its end. */
+const MAX_PARTS = 10
 
 /** RFC 9068 and RFC 7519, section 5.1. Entra writes `JWT`. */
 const ACCEPTED_TYPES: readonly unknown[] = [undefined, 'JWT', 'at+jwt']
@@ -21,11 +24,7 @@ export interface UnverifiedToken {
  */
 export function parseUnverifiedToken(token: string): UnverifiedToken {
   if (token.length > MAX_TOKEN_LENGTH) throw malformed(`The token is longer than ${MAX_TOKEN_LENGTH} characters.`)
-  const parts = token.split('.')
-  const [header, payload, signature] = parts
-  if (parts.length !== 3 || header === undefined || payload === undefined || signature === undefined) {
-    throw malformed(`A signed token has three parts separated by dots; this one has ${parts.length}.`)
-  }
+  const [header, payload, signature] = splitToken(token)
   const unverifiedHeader = parsePart('header', header)
   assertHeader(unverifiedHeader)
   if (!isCanonicalBase64Url(signature)) throw malformed('The signature of the token is not base64url.')
@@ -35,6 +34,16 @@ export function parseUnverifiedToken(token: string): UnverifiedToken {
     throw new InvalidTokenError('token_key_unknown', 'The header of the token does not name its signing key (kid).')
   }
   return { unverifiedHeader, unverifiedClaims, kid }
+}
+
+function splitToken(token: string): [header: string, payload: string, signature: string] {
+  const parts = token.split('.', MAX_PARTS)
+  const [header, payload, signature] = parts
+  if (parts.length !== 3 || header === undefined || payload === undefined || signature === undefined) {
+    const count = parts.length < MAX_PARTS ? `${parts.length}` : 'many'
+    throw malformed(`A signed token has three parts separated by dots; this one has ${count}.`)
+  }
+  return [header, payload, signature]
 }
 
 /** RFC 8725, sections 3.1 and 3.11; RFC 7515, section 4.1.11. `jku`, `jwk`, `x5u` and `x5c` are not looked at. */
@@ -52,19 +61,30 @@ function assertHeader(header: JsonObject): void {
 
 function parsePart(name: string, part: string): JsonObject {
   if (part === '' || !isCanonicalBase64Url(part)) throw malformed(`The ${name} of the token is not base64url.`)
-  let value: unknown
-  try {
-    value = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(Buffer.from(part, 'base64url')))
-  } catch {
-    throw malformed(`The ${name} of the token is not JSON.`)
-  }
+  const value = parseJson(Buffer.from(part, 'base64url'))
+  if (value === undefined) throw malformed(`The ${name} of the token is not JSON.`)
   if (!isJsonObject(value)) throw malformed(`The ${name} of the token is not a JSON object.`)
   return value
 }
 
+/** @returns undefined, which JSON has no word for, when it is not JSON in UTF-8 */
+function parseJson(bytes: Buffer): unknown {
+  if (!isUtf8(bytes)) return undefined
+  try {
+    return JSON.parse(bytes.toString())
+  } catch {
+    return undefined
+  }
+}
+
+/** The characters that may end a text of base64url, by its length modulo 4: their spare bits are zero. */
+const LAST_CHARACTERS = ['', undefined, 'AQgw', 'AEIMQUYcgkosw048'] as const
+
 /** Refuses a second spelling of the same bytes (padding, spare bits): one token, one string (RFC 7515, section 2). */
 function isCanonicalBase64Url(text: string): boolean {
-  return Buffer.from(text, 'base64url').toString('base64url') === text
+  const last = LAST_CHARACTERS[text.length % 4]
+  if (last === undefined || !/^[\w-]*$/.test(text)) return false
+  return last === '' || last.includes(text.charAt(text.length - 1))
 }
 
 function isJsonObject(value: unknown): value is JsonObject {

@@ -16,16 +16,11 @@ const GRAPH = 'https://graph.microsoft.com'
 const NOWHERE = 'aaaaaaaa-bbbb-4ccc-8ddd-eeeeeeeeeeee'
 
 /** A service with one protected route, as somebody who uses the plugin would write it. */
-async function startService(
-  t: Test,
-  changes: Partial<EntraAuthOptions> = {},
-  trusted: TestIssuer[] = issuers,
-  from = authority,
-) {
+async function buildService(t: Test, options: EntraAuthOptions) {
   const app = Fastify()
   t.after(() => app.close())
   await app.register(problemDetails)
-  await app.register(entraAuth, { ...from.authOptions(trusted), ...changes })
+  await app.register(entraAuth, options)
   app.register(async (api) => {
     api.entraAuth.protect(api)
     const policy = { roles: ['Reader'], scopes: ['read'] }
@@ -34,10 +29,30 @@ async function startService(
       roles: [...caller.roles],
       scopes: [...caller.scopes],
     }))
-    api.get('/strong', { config: { policy: { ...policy, credential: 'certificate' } } }, async () => 'strong')
+    api.get('/strong', { config: { policy: { ...policy, credential: 'certificate' } } }, async () => ({ strong: true }))
   })
-  const call = async (token: string, url = '/') =>
-    await app.inject({ url, headers: { authorization: `Bearer ${token}` } })
+  return app
+}
+
+/** Such a service twice: one remembers tokens, and is sent everything three times; one does not. They must agree. */
+async function startService(
+  t: Test,
+  changes: Partial<EntraAuthOptions> = {},
+  trusted: TestIssuer[] = issuers,
+  from = authority,
+) {
+  const options = { ...from.authOptions(trusted), ...changes }
+  const app = await buildService(t, options)
+  const forgetful = await buildService(t, { ...options, tokenCache: false })
+  const call = async (token: string, url = '/') => {
+    const request = { url, headers: { authorization: `Bearer ${token}` } }
+    const expected = await forgetful.inject(request)
+    for (let time = 1; time < 3; time += 1) {
+      const answer = await app.inject(request)
+      assert.deepEqual([answer.statusCode, answer.json().code], [expected.statusCode, expected.json().code])
+    }
+    return await app.inject(request)
+  }
   return { app, call }
 }
 
@@ -228,6 +243,25 @@ const particular: Array<[what: string, token: () => string, code: string]> = [
 
 const trustingAll = await startService({ after })
 
+describe('customers', () => {
+  for (const issuer of ['b2c', 'external-id'] as const) {
+    for (const idp of ['google.com', 'facebook.com', 'LocalAccount', 'mail']) {
+      test(`of ${issuer} who sign in with ${idp} are no guests`, async () => {
+        const response = await trustingAll.call(authority.token(user(issuer, { idp })))
+        assert.deepEqual([response.statusCode, response.json().isGuest], [200, false], response.body)
+      })
+    }
+  }
+
+  test('of a workforce tenant are guests when another tenant signed them in, however its id is written', async () => {
+    const issuerOf = (tenantId: string) => `https://sts.windows.net/${tenantId.toUpperCase()}/`
+    const own = await trustingAll.call(authority.token(user('v2', { idp: issuerOf(id.tenantId) })))
+    assert.equal(own.statusCode, 200)
+    const other = await trustingAll.call(authority.token(user('v2', { idp: issuerOf(id.otherTenantId) })))
+    assert.equal(other.json().code, 'guest_not_allowed')
+  })
+})
+
 describe('refuses', () => {
   const rows: Array<[what: string, token: () => string, code: string]> = [
     ...issuers.flatMap((issuer) =>
@@ -324,7 +358,7 @@ describe('a multi-tenant API', () => {
       assert.equal((await call(authority.token(other()))).statusCode, 200)
       assert.equal((await call(authority.token(app('multi-tenant')))).json().code, 'token_issuer')
     }
-    assert.deepEqual(asked, [id.otherTenantId, id.tenantId])
+    assert.deepEqual(asked, [id.otherTenantId, id.otherTenantId, id.tenantId, id.tenantId], 'once by each of the two')
   })
 
   test('never asks the function about a forged token', async (t) => {
@@ -388,7 +422,7 @@ describe('several issuers side by side', () => {
         assert.equal((await call(fresh.token(app(issuer)))).statusCode, 200)
       }
     }
-    assert.equal(fresh.fetchCount, 4)
+    assert.equal(fresh.fetchCount, 2 * 4, 'for each of the two services')
   })
 
   test('one that is down does not touch the callers of another', async (t) => {

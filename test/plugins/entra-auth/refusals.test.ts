@@ -400,79 +400,97 @@ const rows: Row[] = [
 ]
 
 const cloud = await startCloud()
-const app = await startApp({ after }, cloud)
 const forge = createForge(cloud)
-const call = (options: InjectOptions) => app.inject({ url: '/api/v1/getcode', ...options })
 
 test('the table of refusals has at least 60 rows, told apart by their names', () => {
   assert.ok(rows.length >= 60, `${rows.length} rows`)
   assert.equal(new Set(rows.map(([what]) => what)).size, rows.length)
 })
 
-describe('accepts', () => {
-  const accepted: Array<[what: string, claims: Json, header?: Json]> = [
-    ['the untouched token', {}],
-    ['the audience as an app id URI', { aud: `api://${api.clientId}` }],
-    ['typ at+jwt', {}, { typ: 'at+jwt' }],
-    ['no typ', {}, { typ: undefined }],
-    ['a token that expired 50 s ago, within the clock skew', { exp: now() - 50 }],
-    ['a token that is valid in 50 s, within the clock skew', { nbf: now() + 50, iat: now() + 50 }],
-    ['an app that idtyp does not name, by oid and sub alone', { idtyp: undefined }],
-    ['odd shapes in claims that nobody decides on', { tid: 7, uti: [], azpacr: {}, groups: 'x', wids: null, ver: 3 }],
-    ['a user with the scope', userClaims({ scp: 'openid user_impersonation' })],
-  ]
-  for (const [what, claims, header] of accepted) {
-    test(what, async () => {
-      const response = await call({ headers: bearer(await forge.entra(claims, header)) })
-      assert.equal(response.statusCode, 200, response.body)
-    })
-  }
+for (const [state, TOKEN_CACHE_SIZE] of [
+  ['with the token cache', '10000'],
+  ['without the token cache', '0'],
+] as const) {
+  describe(state, async () => {
+    const app = await startApp({ after }, cloud, { TOKEN_CACHE_SIZE })
+    /** Three times, since a token that was seen before takes another path. */
+    const call = async (options: InjectOptions) => {
+      const request = { url: '/api/v1/getcode', ...options }
+      const responses = [await app.inject(request), await app.inject(request), await app.inject(request)] as const
+      const [first, second, third] = responses.map(({ statusCode }) => statusCode)
+      assert.deepEqual([second, third], [first, first])
+      return responses[2]
+    }
 
-  test('the scheme in any letters', async () => {
-    const response = await call({ headers: { authorization: `bEaReR ${await forge.entra()}` } })
-    assert.equal(response.statusCode, 200, response.body)
-  })
-})
-
-describe('refuses', () => {
-  for (const [what, attempt, status, code] of rows) {
-    test(`${what}: ${status} ${code}`, async () => {
-      const sent = await attempt(forge)
-      const response = await call(typeof sent === 'string' ? { headers: bearer(sent) } : sent)
-      const problem = assertProblem(response, { status, code })
-      assertChallenge(String(response.headers['www-authenticate']), status, code)
-      assert.ok(String(problem['detail']).length < 800, 'the detail is short')
-      if (typeof sent === 'string' && sent.length > 100) {
-        assert.ok(!response.body.includes(sent.slice(-40)), 'the signature is not repeated')
+    describe('accepts', () => {
+      const accepted: Array<[what: string, claims: Json, header?: Json]> = [
+        ['the untouched token', {}],
+        ['the audience as an app id URI', { aud: `api://${api.clientId}` }],
+        ['typ at+jwt', {}, { typ: 'at+jwt' }],
+        ['no typ', {}, { typ: undefined }],
+        ['a token that expired 50 s ago, within the clock skew', { exp: now() - 50 }],
+        ['a token that is valid in 50 s, within the clock skew', { nbf: now() + 50, iat: now() + 50 }],
+        ['an app that idtyp does not name, by oid and sub alone', { idtyp: undefined }],
+        [
+          'odd shapes in claims that nobody decides on',
+          { tid: 7, uti: [], azpacr: {}, groups: 'x', wids: null, ver: 3 },
+        ],
+        ['a user with the scope', userClaims({ scp: 'openid user_impersonation' })],
+      ]
+      for (const [what, claims, header] of accepted) {
+        test(what, async () => {
+          const response = await call({ headers: bearer(await forge.entra(claims, header)) })
+          assert.equal(response.statusCode, 200, response.body)
+        })
       }
-    })
-  }
 
-  for (const header of ['jku', 'x5u']) {
-    test(`${header} pointing elsewhere, and asks nobody: 401 token_signature`, async (t) => {
-      let requests = 0
-      const keyServer = createServer((_request, response) => {
-        requests += 1
-        response.end(JSON.stringify({ keys: [forge.strangerJwk()] }))
+      test('the scheme in any letters', async () => {
+        const response = await call({ headers: { authorization: `bEaReR ${await forge.entra()}` } })
+        assert.equal(response.statusCode, 200, response.body)
       })
-      t.after(() => keyServer.close())
-      await once(keyServer.listen(0, '127.0.0.1'), 'listening')
-      const address = keyServer.address()
-      assert.ok(typeof address === 'object' && address !== null)
-      const token = await forge.stranger({ [header]: `http://127.0.0.1:${address.port}/keys` })
-      assertProblem(await call({ headers: bearer(token) }), { status: 401, code: 'token_signature' })
-      assert.equal(requests, 0)
     })
-  }
 
-  test('an app that is not on the list of the second gate: 403 caller_not_allowed', async (t) => {
-    const gated = await startApp(t, cloud, { ENTRA_ALLOWED_CLIENT_IDS: stranger.clientId.toUpperCase() })
-    const attempt = async (azp: string) =>
-      await gated.inject({ url: '/api/v1/getcode', headers: bearer(await forge.entra({ azp })) })
-    assertProblem(await attempt(caller.clientId), { status: 403, code: 'caller_not_allowed' })
-    assert.equal((await attempt(stranger.clientId)).statusCode, 200)
+    describe('refuses', () => {
+      for (const [what, attempt, status, code] of rows) {
+        test(`${what}: ${status} ${code}`, async () => {
+          const sent = await attempt(forge)
+          const response = await call(typeof sent === 'string' ? { headers: bearer(sent) } : sent)
+          const problem = assertProblem(response, { status, code })
+          assertChallenge(String(response.headers['www-authenticate']), status, code)
+          assert.ok(String(problem['detail']).length < 800, 'the detail is short')
+          if (typeof sent === 'string' && sent.length > 100) {
+            assert.ok(!response.body.includes(sent.slice(-40)), 'the signature is not repeated')
+          }
+        })
+      }
+
+      for (const header of ['jku', 'x5u']) {
+        test(`${header} pointing elsewhere, and asks nobody: 401 token_signature`, async (t) => {
+          let requests = 0
+          const keyServer = createServer((_request, response) => {
+            requests += 1
+            response.end(JSON.stringify({ keys: [forge.strangerJwk()] }))
+          })
+          t.after(() => keyServer.close())
+          await once(keyServer.listen(0, '127.0.0.1'), 'listening')
+          const address = keyServer.address()
+          assert.ok(typeof address === 'object' && address !== null)
+          const token = await forge.stranger({ [header]: `http://127.0.0.1:${address.port}/keys` })
+          assertProblem(await call({ headers: bearer(token) }), { status: 401, code: 'token_signature' })
+          assert.equal(requests, 0)
+        })
+      }
+
+      test('an app that is not on the list of the second gate: 403 caller_not_allowed', async (t) => {
+        const gated = await startApp(t, cloud, { ENTRA_ALLOWED_CLIENT_IDS: stranger.clientId.toUpperCase() })
+        const attempt = async (azp: string) =>
+          await gated.inject({ url: '/api/v1/getcode', headers: bearer(await forge.entra({ azp })) })
+        assertProblem(await attempt(caller.clientId), { status: 403, code: 'caller_not_allowed' })
+        assert.equal((await attempt(stranger.clientId)).statusCode, 200)
+      })
+    })
   })
-})
+}
 
 test('guests may call where ENTRA_ALLOW_GUESTS says so', async (t) => {
   const open = await startApp(t, cloud, { ENTRA_ALLOW_GUESTS: 'true' })
