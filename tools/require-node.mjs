@@ -1,4 +1,6 @@
 // Loaded before everything else, in plain JavaScript, so that an older Node can still read it.
+import module from 'node:module'
+
 const [major, minor] = process.versions.node.split('.').map(Number)
 
 if (major < 22 || (major === 22 && minor < 19)) {
@@ -9,3 +11,6 @@ if (major < 22 || (major === 22 && minor < 19)) {
   )
   process.exit(1)
 }
+
+// What was compiled once need not be at the next start; where it is kept, NODE_COMPILE_CACHE can say.
+module.enableCompileCache()

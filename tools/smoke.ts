@@ -1,8 +1,9 @@
 /**
  * `npm run smoke`: asks the running service for a code, then looks for the code's row in the table, or its message on the
- * queue. Environment: API_URL; STORAGE_QUEUE_URL and CODES_TABLE_URL; and TOKEN, or what a caller needs to get one.
+ * queue, for 20 s or `--wait <seconds>`. Environment: API_URL; STORAGE_QUEUE_URL and CODES_TABLE_URL; and TOKEN, or what a caller needs to get one.
  */
 import { setTimeout as sleep } from 'node:timers/promises'
+import { parseArgs } from 'node:util'
 import { ClientSecretCredential } from '@azure/identity'
 import { Value } from 'typebox/value'
 import { createCredential } from '../src/azure/credential.ts'
@@ -16,8 +17,11 @@ import { ConfigError } from '../src/read-variables.ts'
 import { explainError } from './explain-error.ts'
 
 /** A worker that has nothing to do looks at the queue every 5 s; what a worker held that died is there again after 15 s. */
-const ROW_WITHIN_MS = 20_000
+const ROW_WITHIN_SECONDS = '20'
 const LOOK_EVERY_MS = 200
+
+const { values: options } = parseArgs({ options: { wait: { type: 'string', default: ROW_WITHIN_SECONDS } } })
+const waitMs = Number(options.wait) * 1_000
 
 try {
   process.exitCode = (await smoke()) ? 0 : 1
@@ -37,7 +41,7 @@ async function smoke(): Promise<boolean> {
   say('issued', `${code} at ${timestamp}`)
   const keys = keysOf(digestOf(code))
   let isQueued = false
-  for (const deadline = Date.now() + ROW_WITHIN_MS; Date.now() < deadline; await sleep(LOOK_EVERY_MS)) {
+  for (const deadline = Date.now() + waitMs; Date.now() < deadline; await sleep(LOOK_EVERY_MS)) {
     const row = await table.find(keys)
     if (row !== undefined) {
       const { state, expiresAt } = Value.Parse(CodeRecord, row.properties)
@@ -47,7 +51,8 @@ async function smoke(): Promise<boolean> {
     const messages = await queue.peekMessages(32)
     isQueued ||= messages.some(({ text }) => decodeMessage(text).includes(code))
   }
-  if (isQueued) say('found', `its message on ${queue.name}. No worker took it within 20 s: is npm run worker running?`)
+  if (isQueued)
+    say('found', `its message on ${queue.name}. No worker took it within ${options.wait} s: is npm run worker running?`)
   else
     say(
       'MISSING',

@@ -1,18 +1,16 @@
 import { X509Certificate } from 'node:crypto'
-import {
-  type AuthenticationResult,
-  ConfidentialClientApplication,
-  InteractionRequiredAuthError,
-  type NodeAuthOptions,
-  ServerError,
-} from '@azure/msal-node'
+import type { AuthenticationResult, ConfidentialClientApplication, NodeAuthOptions } from '@azure/msal-node'
 import { PublicError } from '../errors.ts'
 import { summarizeFault } from './fault-summary.ts'
+import { once } from './once.ts'
 
 /** MSAL keeps a token for every user for ever: after this many acquisitions its cache starts anew. */
 const MAX_CACHED_USERS = 1_000
 /** AADSTS codes for a credential that Entra does not know (any more): secret wrong, secret expired, certificate unknown. */
 const REFUSED_CREDENTIAL = /AADSTS(?:7000215|7000222|700027)\b/
+
+/** Loaded when it is needed, which few requests do. */
+const loadMsal = once(() => import('@azure/msal-node'))
 
 /** How this application proves to Entra who it is. */
 export type ApiCredential =
@@ -51,7 +49,8 @@ export function createConfidentialClient(options: ConfidentialClientOptions) {
   let acquired = 0
 
   async function connect(): Promise<ConfidentialClientApplication> {
-    client ??= readCredential().then((credential) => {
+    client ??= readCredential().then(async (credential) => {
+      const { ConfidentialClientApplication } = await loadMsal()
       const auth = {
         clientId,
         authority: `${authorityHost}/organizations`,
@@ -71,10 +70,11 @@ export function createConfidentialClient(options: ConfidentialClientOptions) {
     try {
       return toToken(await ask(await connect()))
     } catch (error) {
-      if (!(error instanceof ServerError) || !REFUSED_CREDENTIAL.test(error.message)) throw translate(error)
+      const { ServerError } = await loadMsal()
+      if (!(error instanceof ServerError) || !REFUSED_CREDENTIAL.test(error.message)) throw await translate(error)
     }
     client = undefined
-    return toToken(await ask(await connect()).catch((error: unknown) => Promise.reject(translate(error))))
+    return toToken(await ask(await connect()).catch(async (error: unknown) => Promise.reject(await translate(error))))
   }
 
   return {
@@ -116,8 +116,9 @@ function toToken(result: AuthenticationResult | null): string {
   return result.accessToken
 }
 
-function translate(error: unknown): Error {
+async function translate(error: unknown): Promise<Error> {
   if (error instanceof PublicError) return error
+  const { InteractionRequiredAuthError } = await loadMsal()
   if (error instanceof InteractionRequiredAuthError) {
     return new UserInteractionNeededError(error.errorCode, error.claims === '' ? undefined : error.claims)
   }

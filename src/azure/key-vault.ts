@@ -1,7 +1,7 @@
-import { SecretClient } from '@azure/keyvault-secrets'
 import { UnavailableError } from '../errors.ts'
 import type { Credential } from './credential.ts'
 import { summarizeFault } from './fault-summary.ts'
+import { once } from './once.ts'
 
 /** Two further tries within about a second; whoever waits is served better by a 503 than by a long silence. */
 const RETRIES = { maxRetries: 2, retryDelayInMs: 200, maxRetryDelayInMs: 1_000 }
@@ -14,10 +14,13 @@ export interface KeyVaultOptions {
 
 /** Reads secrets from one Key Vault. */
 export function createKeyVault({ url, credential }: KeyVaultOptions) {
-  const client = new SecretClient(url, credential, {
-    retryOptions: RETRIES,
-    // The vault's challenge names the domain that tokens are for, and a vault on this machine is in no such domain.
-    disableChallengeResourceVerification: isLoopback(new URL(url).hostname),
+  const connect = once(async () => {
+    const { SecretClient } = await import('@azure/keyvault-secrets')
+    return new SecretClient(url, credential, {
+      retryOptions: RETRIES,
+      // The vault's challenge names the domain that tokens are for, and a vault on this machine is in no such domain.
+      disableChallengeResourceVerification: isLoopback(new URL(url).hostname),
+    })
   })
   return {
     /**
@@ -25,6 +28,7 @@ export function createKeyVault({ url, credential }: KeyVaultOptions) {
      * @throws {UnavailableError} `secret_unavailable` when there is no such secret, no right to read it, or no vault
      */
     async getSecret(name: string, signal?: AbortSignal): Promise<string> {
+      const client = await connect()
       const { value } = await client.getSecret(name, signal && { abortSignal: signal }).catch((error: unknown) => {
         throw secretUnavailable(summarizeFault(error))
       })

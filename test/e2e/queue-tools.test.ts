@@ -54,7 +54,7 @@ test('smoke finds the message when no worker runs, and fails when there is neith
   const app = await startApp(t, cloud)
   const API_URL = await app.listen({ port: 0 })
   const smoke = (changes: Record<string, string>) =>
-    run(t, process.execPath, ['--import', './tools/trust-local-cloud.mjs', 'tools/smoke.ts'], {
+    run(t, process.execPath, ['--import', './tools/trust-local-cloud.mjs', 'tools/smoke.ts', '--wait', '1'], {
       env: { ...process.env, ...cloud.serviceEnv, ...cloud.callerEnv, API_URL, ...changes },
     })
   const [queued, lost, refused, cut] = await Promise.all([
