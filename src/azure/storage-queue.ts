@@ -2,6 +2,8 @@ import { type DequeuedMessageItem, QueueClient } from '@azure/storage-queue'
 import { UnavailableError } from '../errors.ts'
 import type { Credential } from './credential.ts'
 import { summarizeFault } from './fault-summary.ts'
+import { assertSendable } from './message-text.ts'
+import { createPutMessage } from './put-message.ts'
 
 /** Three tries within the time of one operation. */
 const RETRIES = { maxTries: 3, retryDelayInMs: 200, maxRetryDelayInMs: 1_000, tryTimeoutInMs: 3_000 }
@@ -43,17 +45,30 @@ export interface LeasedMessage extends Lease, PeekedMessage {
 export function createStorageQueue({ url, credential, messageEncoding }: StorageQueueOptions) {
   const client = new QueueClient(url, credential, { retryOptions: RETRIES })
   const leasing = new QueueClient(url, credential, { retryOptions: ONE_TRY })
+  const sender = createPutMessage({ url, credential })
   const encode = (text: string) => (messageEncoding === 'base64' ? Buffer.from(text).toString('base64') : text)
+
+  async function send(text: string): Promise<void> {
+    assertSendable(text)
+    try {
+      await sender.send(text, OPERATION_TIMEOUT_MS)
+    } catch (error) {
+      throw queueUnavailable(error)
+    }
+  }
 
   return {
     name: client.name,
-    /** Resolves once the queue has acknowledged the message. A try repeated by the client may put it there twice. */
+    /**
+     * Resolves once the queue has acknowledged the message. A repeated try may put it there twice.
+     * @throws {UnsendableMessageError} when no queue takes such a text, and then nothing was sent
+     */
     async sendMessage(text: string): Promise<void> {
-      await run((abortSignal) => client.sendMessage(encode(text), { abortSignal }))
+      await send(encode(text))
     },
-    /** Puts a message there as it is, in whichever encoding. */
+    /** The same for a message that is put there as it is, in whichever encoding. */
     async sendRawMessage(text: string): Promise<void> {
-      await run((abortSignal) => client.sendMessage(text, { abortSignal }))
+      await send(text)
     },
     /** The next messages, at most 32, without leasing them. */
     async peekMessages(count: number): Promise<PeekedMessage[]> {
@@ -105,6 +120,8 @@ export function createStorageQueue({ url, credential, messageEncoding }: Storage
       const { approximateMessagesCount } = await run((abortSignal) => client.getProperties({ abortSignal }))
       return approximateMessagesCount ?? 0
     },
+    /** Ends the connections for sending. */
+    close: () => sender.close(),
   }
 }
 

@@ -13,12 +13,14 @@ declare module 'fastify' {
 }
 
 const storageQueue: FastifyPluginAsync<StorageQueueOptions> = async (app, options) => {
-  app.decorate('queue', createStorageQueue(options))
+  const queue = createStorageQueue(options)
+  app.decorate('queue', queue)
   app.decorateRequest('queue', {
     getter(this: FastifyRequest) {
       return this.server.queue
     },
   })
+  app.addHook('onClose', () => queue.close())
 }
 
 export default fp(storageQueue, { name: 'storage-queue', fastify: '5.x' })

@@ -1,0 +1,77 @@
+import type { HttpClient } from '@azure/core-rest-pipeline'
+import { Pool } from 'undici'
+import { ExchangeTimeoutError, exchange } from './exchange.ts'
+
+/** One request at a time on each; at some 10 ms a message that is most of what one queue takes (2,000 a second). */
+const CONNECTIONS = 16
+/** A connection that is older gives way to a new one: so long a changed DNS entry may go unnoticed. */
+const CONNECTION_LIFE_MS = 60_000
+const CONNECT_TIMEOUT_MS = 2_000
+/** Shorter than Azure's own, and long enough to spare the next caller a TLS handshake. A server's hint goes first. */
+const KEEP_ALIVE_MS = 30_000
+/** Nobody reads the bodies, and none has more than some hundred bytes: a longer one is no answer of a queue. */
+const MAX_BODY_BYTES = 64 * 1_024
+
+/** What the SDK's retry policy knows such an error by. */
+const SYSTEM_CODES: Readonly<Record<string, string>> = {
+  UND_ERR_SOCKET: 'ECONNRESET',
+  EPIPE: 'ECONNRESET',
+  UND_ERR_CONNECT_TIMEOUT: 'ETIMEDOUT',
+}
+
+/**
+ * Carries the requests of an Azure pipeline to one origin over undici, which takes far less CPU time than the SDK's
+ * own transport. Bodies are texts; `timeout` of a request bounds each try, and `abortSignal` all of them.
+ */
+export async function createUndiciTransport(origin: string): Promise<HttpClient & { close(): Promise<void> }> {
+  const { createHttpHeaders, RestError } = await import('@azure/core-rest-pipeline')
+  const pool = new Pool(origin, {
+    connections: CONNECTIONS,
+    clientTtl: CONNECTION_LIFE_MS,
+    keepAliveTimeout: KEEP_ALIVE_MS,
+    connect: { timeout: CONNECT_TIMEOUT_MS },
+    // Storage has no HTTP/2, and without the choice the first connections need not wait for each other.
+    allowH2: false,
+    headersTimeout: 0,
+    bodyTimeout: 0,
+  })
+  let closed: Promise<void> | undefined
+
+  return {
+    async sendRequest(request) {
+      const { method, url, body, timeout, abortSignal } = request
+      if (typeof body !== 'string') throw new TypeError('the body of a request is a text')
+      try {
+        const answer = await exchange(pool, {
+          method,
+          path: url.slice(origin.length),
+          headers: request.headers.toJSON(),
+          body,
+          timeoutMs: timeout,
+          maxBytes: MAX_BODY_BYTES,
+          signal: abortSignal,
+        })
+        return { request, status: answer.status, headers: createHttpHeaders(flatten(answer.headers)) }
+      } catch (error) {
+        if (abortSignal?.aborted || !(error instanceof Error)) throw error
+        throw new RestError(error.message, { code: toSystemCode(error), request })
+      }
+    },
+    close(): Promise<void> {
+      closed ??= pool.close()
+      return closed
+    },
+  }
+}
+
+function toSystemCode(error: Error): string {
+  if (error instanceof ExchangeTimeoutError) return 'ETIMEDOUT'
+  const code = 'code' in error ? String(error.code) : error.name
+  return SYSTEM_CODES[code] ?? code
+}
+
+function flatten(headers: NodeJS.Dict<string | string[]>): Record<string, string> {
+  const flat: Record<string, string> = {}
+  for (const [name, value] of Object.entries(headers)) if (value !== undefined) flat[name] = String(value)
+  return flat
+}
