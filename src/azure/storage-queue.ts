@@ -1,4 +1,4 @@
-import { type DequeuedMessageItem, QueueClient } from '@azure/storage-queue'
+import type { DequeuedMessageItem, QueueClient } from '@azure/storage-queue'
 import { UnavailableError } from '../errors.ts'
 import type { Credential } from './credential.ts'
 import { summarizeFault } from './fault-summary.ts'
@@ -41,12 +41,55 @@ export interface LeasedMessage extends Lease, PeekedMessage {
   leasedAtMs: number
 }
 
-/** One Storage queue. Every operation ends within 5 s and fails with `queue_unavailable`. */
+interface Clients {
+  client: QueueClient
+  leasing: QueueClient
+}
+
+type Operation<T> = (clients: Clients, abortSignal: AbortSignal) => Promise<T>
+
+/**
+ * One Storage queue. Every operation ends within 5 s and fails with `queue_unavailable`. Azure's client for queues is
+ * loaded at the first operation other than sending.
+ */
 export function createStorageQueue({ url, credential, messageEncoding }: StorageQueueOptions) {
-  const client = new QueueClient(url, credential, { retryOptions: RETRIES })
-  const leasing = new QueueClient(url, credential, { retryOptions: ONE_TRY })
+  const name = readName(url)
   const sender = createPutMessage({ url, credential })
   const encode = (text: string) => (messageEncoding === 'base64' ? Buffer.from(text).toString('base64') : text)
+
+  let clients: Promise<Clients> | undefined
+
+  async function connect(): Promise<Clients> {
+    const { QueueClient } = await import('@azure/storage-queue')
+    const open = (retryOptions: typeof RETRIES) => new QueueClient(url, credential, { retryOptions })
+    return { client: open(RETRIES), leasing: open(ONE_TRY) }
+  }
+
+  async function attempt<T>(operation: Operation<T>): Promise<T> {
+    clients ??= connect()
+    return await operation(await clients, AbortSignal.timeout(OPERATION_TIMEOUT_MS))
+  }
+
+  async function run<T>(operation: Operation<T>): Promise<T> {
+    try {
+      return await attempt(operation)
+    } catch (error) {
+      throw queueUnavailable(error)
+    }
+  }
+
+  /** An operation on a leased message. Somebody else may hold it by now, or have deleted it. */
+  async function whileLeased(operation: Operation<unknown>): Promise<boolean> {
+    try {
+      await attempt(operation)
+      return true
+    } catch (error) {
+      if (isLeaseLost(error)) return false
+      // What the service calls wrong with the operation itself will be wrong the next time too.
+      if (isRefusal(error)) throw new Error('the queue refused the operation', { cause: summarizeFault(error) })
+      throw queueUnavailable(error)
+    }
+  }
 
   async function send(text: string): Promise<void> {
     assertSendable(text)
@@ -58,7 +101,7 @@ export function createStorageQueue({ url, credential, messageEncoding }: Storage
   }
 
   return {
-    name: client.name,
+    name,
     /**
      * Resolves once the queue has acknowledged the message. A repeated try may put it there twice.
      * @throws {UnsendableMessageError} when no queue takes such a text, and then nothing was sent
@@ -73,7 +116,9 @@ export function createStorageQueue({ url, credential, messageEncoding }: Storage
     /** The next messages, at most 32, without leasing them. */
     async peekMessages(count: number): Promise<PeekedMessage[]> {
       const numberOfMessages = Math.min(count, MAX_MESSAGES)
-      const { peekedMessageItems } = await run((abortSignal) => client.peekMessages({ numberOfMessages, abortSignal }))
+      const { peekedMessageItems } = await run(({ client }, abortSignal) =>
+        client.peekMessages({ numberOfMessages, abortSignal }),
+      )
       return peekedMessageItems.map(({ messageText, insertedOn, dequeueCount }) => ({
         text: messageText,
         insertedAtMs: insertedOn.getTime(),
@@ -83,7 +128,7 @@ export function createStorageQueue({ url, credential, messageEncoding }: Storage
     /** Leases the next messages, at most 32: nobody else gets them for `leaseSeconds`. */
     async leaseMessages(count: number, leaseSeconds: number): Promise<LeasedMessage[]> {
       const options = { numberOfMessages: Math.min(count, MAX_MESSAGES), visibilityTimeout: leaseSeconds }
-      const leased = await run((abortSignal) => leasing.receiveMessages({ ...options, abortSignal }))
+      const leased = await run(({ leasing }, abortSignal) => leasing.receiveMessages({ ...options, abortSignal }))
       const { receivedMessageItems, date } = leased
       const leasedAtMs = date?.getTime() ?? Date.now()
       return receivedMessageItems.map((item) => toLeased(item, leasedAtMs))
@@ -94,30 +139,32 @@ export function createStorageQueue({ url, credential, messageEncoding }: Storage
      * @returns false when the lease was no longer held, and then nothing changed
      */
     async updateMessage({ messageId, popReceipt }: Lease, text: string, hiddenSeconds: number): Promise<boolean> {
-      return await whileLeased((abortSignal) =>
+      return await whileLeased(({ client }, abortSignal) =>
         client.updateMessage(messageId, popReceipt, encode(text), hiddenSeconds, { abortSignal }),
       )
     },
     /** Ends a lease early and leaves the message as it is, visible again after `hiddenSeconds`. */
     async releaseMessage({ messageId, popReceipt }: Lease, hiddenSeconds: number): Promise<boolean> {
-      return await whileLeased((abortSignal) =>
+      return await whileLeased(({ client }, abortSignal) =>
         client.updateMessage(messageId, popReceipt, undefined, hiddenSeconds, { abortSignal }),
       )
     },
     /** @returns false when the lease was no longer held, and then nothing changed */
     async deleteMessage({ messageId, popReceipt }: Lease): Promise<boolean> {
-      return await whileLeased((abortSignal) => client.deleteMessage(messageId, popReceipt, { abortSignal }))
+      return await whileLeased(({ client }, abortSignal) =>
+        client.deleteMessage(messageId, popReceipt, { abortSignal }),
+      )
     },
     async clearMessages(): Promise<void> {
-      await run((abortSignal) => client.clearMessages({ abortSignal }))
+      await run(({ client }, abortSignal) => client.clearMessages({ abortSignal }))
     },
     /** Makes the queue unless it exists. */
     async create(): Promise<void> {
-      await run((abortSignal) => client.createIfNotExists({ abortSignal }))
+      await run(({ client }, abortSignal) => client.createIfNotExists({ abortSignal }))
     },
     /** Rejects unless the queue exists and this identity may use it. Returns roughly how many messages it holds. */
     async countMessages(): Promise<number> {
-      const { approximateMessagesCount } = await run((abortSignal) => client.getProperties({ abortSignal }))
+      const { approximateMessagesCount } = await run(({ client }, abortSignal) => client.getProperties({ abortSignal }))
       return approximateMessagesCount ?? 0
     },
     /** Ends the connections for sending. */
@@ -130,27 +177,6 @@ export type StorageQueue = ReturnType<typeof createStorageQueue>
 function toLeased(item: DequeuedMessageItem, leasedAtMs: number): LeasedMessage {
   const { messageId, popReceipt, messageText, insertedOn, dequeueCount } = item
   return { messageId, popReceipt, text: messageText, insertedAtMs: insertedOn.getTime(), dequeueCount, leasedAtMs }
-}
-
-async function run<T>(operation: (signal: AbortSignal) => Promise<T>): Promise<T> {
-  try {
-    return await operation(AbortSignal.timeout(OPERATION_TIMEOUT_MS))
-  } catch (error) {
-    throw queueUnavailable(error)
-  }
-}
-
-/** An operation on a leased message. Somebody else may hold it by now, or have deleted it. */
-async function whileLeased(operation: (signal: AbortSignal) => Promise<unknown>): Promise<boolean> {
-  try {
-    await operation(AbortSignal.timeout(OPERATION_TIMEOUT_MS))
-    return true
-  } catch (error) {
-    if (isLeaseLost(error)) return false
-    // What the service calls wrong with the operation itself will be wrong the next time too.
-    if (isRefusal(error)) throw new Error('the queue refused the operation', { cause: summarizeFault(error) })
-    throw queueUnavailable(error)
-  }
 }
 
 /** 'Queue service error codes', Azure Storage REST API. */
@@ -167,4 +193,11 @@ function queueUnavailable(error: unknown): UnavailableError {
   return new UnavailableError('queue_unavailable', 'The queue of codes is out of reach for the moment.', {
     cause: summarizeFault(error),
   })
+}
+
+/** @throws {Error} when the URL names no queue */
+function readName(url: string): string {
+  const name = new URL(url).pathname.replace(/\/$/, '').split('/').at(-1)
+  if (name === undefined || name === '') throw new Error(`${url} names no queue`)
+  return name
 }

@@ -1,4 +1,4 @@
-import { type ListTableEntitiesOptions, TableClient, type TransactionAction } from '@azure/data-tables'
+import type { ListTableEntitiesOptions, TableClient, TransactionAction } from '@azure/data-tables'
 import { UnavailableError } from '../errors.ts'
 import type { Credential } from './credential.ts'
 import { summarizeFault } from './fault-summary.ts'
@@ -26,18 +26,32 @@ export interface FoundEntity {
 
 /**
  * One Storage table. Every operation ends within 5 s. It fails with `codes_unavailable` while the table is out of reach,
- * and with another error when it refuses the operation as such.
+ * and with another error when it refuses the operation as such. Azure's client for tables is loaded at the first operation.
  */
 export function createStorageTable({ url, credential }: StorageTableOptions) {
   const { account, name } = splitTableUrl(url)
-  const client = new TableClient(account, name, credential, { retryOptions: RETRIES })
+  let client: Promise<TableClient> | undefined
+
+  async function connect(): Promise<TableClient> {
+    const { TableClient } = await import('@azure/data-tables')
+    return new TableClient(account, name, credential, { retryOptions: RETRIES })
+  }
+
+  async function run<T>(operation: Operation<T>, ...expected: Expected<T>[]): Promise<T> {
+    try {
+      client ??= connect()
+      return await operation(await client, AbortSignal.timeout(OPERATION_TIMEOUT_MS))
+    } catch (error) {
+      return explain(error, expected)
+    }
+  }
 
   return {
     name,
     /** @returns false, and nothing changes, when there is such an entity already */
     async insert(entity: EntityKeys & Record<string, string>): Promise<boolean> {
       return await run(
-        async (abortSignal) => {
+        async (client, abortSignal) => {
           await client.createEntity(entity, { abortSignal })
           return true
         },
@@ -46,7 +60,7 @@ export function createStorageTable({ url, credential }: StorageTableOptions) {
     },
     async find({ partitionKey, rowKey }: EntityKeys): Promise<FoundEntity | undefined> {
       return await run(
-        async (abortSignal) => {
+        async (client, abortSignal) => {
           const { etag, ...properties } = await client.getEntity(partitionKey, rowKey, { abortSignal })
           return { properties, etag }
         },
@@ -59,7 +73,7 @@ export function createStorageTable({ url, credential }: StorageTableOptions) {
      */
     async update(entity: EntityKeys & Record<string, string>, etag: string): Promise<boolean> {
       return await run(
-        async (abortSignal) => {
+        async (client, abortSignal) => {
           await client.updateEntity(entity, 'Merge', { etag, abortSignal })
           return true
         },
@@ -69,7 +83,7 @@ export function createStorageTable({ url, credential }: StorageTableOptions) {
     },
     /** The table's own clock, in milliseconds since the epoch and whole seconds. */
     async readClock(): Promise<number> {
-      return await run(async (abortSignal) => {
+      return await run(async (client, abortSignal) => {
         let dateMs = Number.NaN
         const options: ListTableEntitiesOptions = {
           abortSignal,
@@ -84,7 +98,7 @@ export function createStorageTable({ url, credential }: StorageTableOptions) {
     },
     /** Row keys of one partition whose text property `property` sorts before `limit`, at most one page of 1,000. */
     async findRowKeysBefore(partitionKey: string, property: string, limit: string): Promise<string[]> {
-      return await run(async (abortSignal) => {
+      return await run(async (client, abortSignal) => {
         const filter = `PartitionKey eq '${partitionKey}' and ${property} lt '${limit}'`
         const queryOptions = { filter, select: ['rowKey'] }
         for await (const page of client.listEntities({ queryOptions, abortSignal }).byPage()) {
@@ -100,7 +114,7 @@ export function createStorageTable({ url, credential }: StorageTableOptions) {
     async deleteEntities(partitionKey: string, rowKeys: readonly string[]): Promise<void> {
       const actions = rowKeys.map((rowKey): TransactionAction => ['delete', { partitionKey, rowKey }])
       await run(
-        async (abortSignal) => {
+        async (client, abortSignal) => {
           await client.submitTransaction(actions, { abortSignal })
         },
         orWhen('ResourceNotFound', undefined),
@@ -108,12 +122,14 @@ export function createStorageTable({ url, credential }: StorageTableOptions) {
     },
     /** Rejects unless the table exists and this identity may read it. */
     async assertReady(): Promise<void> {
-      await run((abortSignal) => client.listEntities({ abortSignal }).byPage({ maxPageSize: 1 }).next())
+      await run((client, abortSignal) => client.listEntities({ abortSignal }).byPage({ maxPageSize: 1 }).next())
     },
   }
 }
 
 export type StorageTable = ReturnType<typeof createStorageTable>
+
+type Operation<T> = (client: TableClient, abortSignal: AbortSignal) => Promise<T>
 
 type Expected<T> = (errorCode: string | undefined) => { result: T } | undefined
 
@@ -121,20 +137,17 @@ function orWhen<T>(errorCode: string, result: T): Expected<T> {
   return (actual) => (actual === errorCode ? { result } : undefined)
 }
 
-async function run<T>(operation: (signal: AbortSignal) => Promise<T>, ...expected: Expected<T>[]): Promise<T> {
-  try {
-    return await operation(AbortSignal.timeout(OPERATION_TIMEOUT_MS))
-  } catch (error) {
-    const errorCode = readErrorCode(error)
-    for (const match of expected) {
-      const found = match(errorCode)
-      if (found !== undefined) return found.result
-    }
-    const cause = summarizeFault(error)
-    // What the service calls wrong with the operation itself will be wrong the next time too.
-    if (isRefusal(error)) throw new Error(`the table refused the operation: ${errorCode}`, { cause })
-    throw new UnavailableError('codes_unavailable', 'The table of codes is out of reach for the moment.', { cause })
+/** An error that was foreseen is a result; every other one is thrown. */
+function explain<T>(error: unknown, expected: readonly Expected<T>[]): T {
+  const errorCode = readErrorCode(error)
+  for (const match of expected) {
+    const found = match(errorCode)
+    if (found !== undefined) return found.result
   }
+  const cause = summarizeFault(error)
+  // What the service calls wrong with the operation itself will be wrong the next time too.
+  if (isRefusal(error)) throw new Error(`the table refused the operation: ${errorCode}`, { cause })
+  throw new UnavailableError('codes_unavailable', 'The table of codes is out of reach for the moment.', { cause })
 }
 
 /** 'Table storage error codes', Azure Storage REST API: `x-ms-error-code`, or what the body of a transaction says. */
