@@ -104,6 +104,16 @@ export class NumberApiError extends PublicError {
   }
 }
 
+/**
+ * The caller hung up before the work was done, and so nobody reads this answer; the log tells by it what became of the
+ * request. 499 is what nginx calls it.
+ */
+export class CallerGoneError extends PublicError {
+  constructor() {
+    super({ status: 499, code: 'caller_gone', title: 'The caller is gone.', detail: 'The caller hung up too early.' })
+  }
+}
+
 type GraphCode = 'graph_failed' | 'graph_forbidden' | 'graph_timeout'
 
 /** Microsoft Graph did not give a usable answer: 502, or 504 when it gave none in time. */

@@ -1,20 +1,25 @@
 import type { StorageQueue } from '../azure/storage-queue.ts'
+import { CallerGoneError } from '../errors.ts'
 import { createCode, type IssuedCode } from './code.ts'
 
-interface Neighbours {
-  numberApi: { fetchNumber(): Promise<number> }
+interface IssueOptions {
+  numberApi: { fetchNumber(signal?: AbortSignal): Promise<number> }
   queue: Pick<StorageQueue, 'sendMessage'>
+  /** Fires when the caller is gone. Heeded until the code is on its way to the queue, which is then finished. */
+  signal?: AbortSignal
 }
 
 /**
  * Makes a code and puts it on the queue. Resolves only after the queue acknowledged it: nobody ever holds a code that
  * the queue has not.
  * @param nowMs milliseconds since the epoch
- * @throws {NumberApiError} and then nothing is on the queue
+ * @throws {CallerGoneError} or {NumberApiError}, and then nothing is on the queue
  * @throws {UnavailableError} `secret_unavailable` or `queue_unavailable`
  */
-export async function issueCode({ numberApi, queue }: Neighbours, nowMs: number = Date.now()): Promise<IssuedCode> {
-  const code = createCode(await numberApi.fetchNumber())
+export async function issueCode(options: IssueOptions, nowMs: number = Date.now()): Promise<IssuedCode> {
+  const { numberApi, queue, signal } = options
+  const code = createCode(await numberApi.fetchNumber(signal))
+  if (signal?.aborted) throw new CallerGoneError()
   const issued = { code, timestamp: new Date(nowMs).toISOString() }
   await queue.sendMessage(JSON.stringify(issued))
   return issued

@@ -3,18 +3,21 @@ import fp from 'fastify-plugin'
 import { Type } from 'typebox'
 import { Value } from 'typebox/value'
 import { Pool } from 'undici'
-import { NumberApiError, UnavailableError } from '../errors.ts'
+import { type Answer, ExchangeTimeoutError, exchange } from '../azure/exchange.ts'
+import { CallerGoneError, NumberApiError, UnavailableError } from '../errors.ts'
 import { createRefreshedValue, type RefreshedValue } from './refreshed-value.ts'
 
 /** A rotated access key is taken over within this time even when the number API still accepts the old one. */
 const KEY_REFRESH_EVERY_MS = 10 * 60 * 1_000
 const KEY_READ_TIMEOUT_MS = 5_000
-/** More connections only lengthen the tail (docs of undici: pipelining is off, so one is one request at a time). */
+/** One request at a time on each; more connections only lengthen the tail. */
 const CONNECTIONS = 16
+/** A connection that is older gives way to a new one: so long a changed DNS entry may go unnoticed. */
+const CONNECTION_LIFE_MS = 60_000
 /** `{"value":1000}` with room for white space and further members. */
 const MAX_BODY_BYTES = 4_096
 
-const Answer = Type.Object({ value: Type.Integer({ minimum: 0, maximum: Number.MAX_SAFE_INTEGER }) })
+const NumberAnswer = Type.Object({ value: Type.Integer({ minimum: 0, maximum: Number.MAX_SAFE_INTEGER }) })
 
 interface NumberApiOptions {
   /** The whole URL to ask. */
@@ -30,23 +33,30 @@ type AccessKey = Pick<RefreshedValue<string>, 'value' | 'refresh'>
 /** The third party's number API: `GET` with the key in `x-functions-key`, answered by `{"value": <integer>}`. */
 function createNumberApi(options: Omit<NumberApiOptions, 'secretName'>, accessKey: AccessKey) {
   const { origin, pathname, search } = new URL(options.endpoint)
-  const pool = new Pool(origin, { connections: CONNECTIONS, connect: { timeout: options.timeoutMs } })
+  const pool = new Pool(origin, {
+    connections: CONNECTIONS,
+    clientTtl: CONNECTION_LIFE_MS,
+    connect: { timeout: options.timeoutMs },
+    // Over HTTP/2 all requests would share one connection, and the first ones would wait for the choice.
+    allowH2: false,
+    // The time of a call is bounded as a whole.
+    headersTimeout: 0,
+    bodyTimeout: 0,
+  })
 
-  async function ask(key: string): Promise<{ status: number; body: string }> {
-    const signal = AbortSignal.timeout(options.timeoutMs)
+  async function ask(key: string, signal: AbortSignal | undefined): Promise<Answer> {
     try {
-      const response = await pool.request({
+      return await exchange(pool, {
         method: 'GET',
         path: pathname + search,
         headers: { 'x-functions-key': key, accept: 'application/json' },
+        timeoutMs: options.timeoutMs,
+        maxBytes: MAX_BODY_BYTES,
         signal,
       })
-      if (response.statusCode === 200) return { status: 200, body: await readText(response.body) }
-      await response.body.dump()
-      return { status: response.statusCode, body: '' }
     } catch (cause) {
-      if (cause instanceof NumberApiError) throw cause
-      if (signal.aborted || isTimeout(cause)) {
+      if (signal?.aborted) throw new CallerGoneError()
+      if (isTimeout(cause)) {
         throw new NumberApiError(
           'number_api_timeout',
           `The number API did not answer within ${options.timeoutMs} ms.`,
@@ -75,14 +85,16 @@ function createNumberApi(options: Omit<NumberApiOptions, 'secretName'>, accessKe
 
   return {
     /**
+     * @param signal ends the call early, because nobody waits for it any more
+     * @throws {CallerGoneError} when the signal fires
      * @throws {NumberApiError} when there is no usable answer in time
      * @throws {UnavailableError} `secret_unavailable` when the access key cannot be read
      */
-    async fetchNumber(): Promise<number> {
+    async fetchNumber(signal?: AbortSignal): Promise<number> {
       const key = accessKey.value ?? (await readKey())
-      let answer = await ask(key)
-      if (answer.status === 401 || answer.status === 403) answer = await ask(await keyAfter(key))
-      return parseAnswer(answer.status, answer.body)
+      let answer = await ask(key, signal)
+      if (answer.status === 401 || answer.status === 403) answer = await ask(await keyAfter(key), signal)
+      return parseAnswer(answer)
     },
     /** Reads the access key from the vault now; the one in use stays when that fails. */
     refreshAccessKey: readKey,
@@ -90,26 +102,16 @@ function createNumberApi(options: Omit<NumberApiOptions, 'secretName'>, accessKe
   }
 }
 
-function parseAnswer(status: number, body: string): number {
+function parseAnswer({ status, body }: Answer): number {
   if (status !== 200) {
     throw new NumberApiError('number_api_failed', `The number API answered with status ${status}.`, {
       upstreamStatus: status,
     })
   }
+  if (body === undefined) throw new NumberApiError('number_api_invalid', 'The number API answered too much.')
   const answer = parseJson(body)
-  if (Value.Check(Answer, answer)) return answer.value
+  if (Value.Check(NumberAnswer, answer)) return answer.value
   throw new NumberApiError('number_api_invalid', 'The number API answered without a whole number in "value".')
-}
-
-async function readText(body: AsyncIterable<Uint8Array>): Promise<string> {
-  const chunks: Uint8Array[] = []
-  let size = 0
-  for await (const chunk of body) {
-    size += chunk.byteLength
-    if (size > MAX_BODY_BYTES) throw new NumberApiError('number_api_invalid', 'The number API answered too much.')
-    chunks.push(chunk)
-  }
-  return Buffer.concat(chunks).toString()
 }
 
 function parseJson(text: string): unknown {
@@ -121,6 +123,7 @@ function parseJson(text: string): unknown {
 }
 
 function isTimeout(error: unknown): boolean {
+  if (error instanceof ExchangeTimeoutError) return true
   return error instanceof Error && 'code' in error && /^UND_ERR_\w*TIMEOUT$/.test(String(error.code))
 }
 

@@ -12,7 +12,7 @@ const getcode: FastifyPluginAsyncTypebox = async (app) => {
       config: { policy: policies['GET /api/v1/getcode'] },
       schema: { response: { 200: IssuedCode } },
     },
-    async (request) => await issueCode({ numberApi: app.numberApi, queue: request.queue }),
+    async ({ queue, signal }) => await issueCode({ numberApi: app.numberApi, queue, signal }),
   )
 }
 

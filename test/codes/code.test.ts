@@ -49,3 +49,14 @@ test('sends nothing to the queue when there is no number', async () => {
   const queue = { sendMessage: () => assert.fail('nothing may be sent') }
   await assert.rejects(issueCode({ numberApi: { fetchNumber: () => Promise.reject(fault) }, queue }), fault)
 })
+
+test('puts nothing on the queue when the caller went while the number came', async () => {
+  const caller = new AbortController()
+  const fetchNumber = async () => {
+    caller.abort()
+    return 7
+  }
+  const queue = { sendMessage: () => assert.fail('nobody would have this code') }
+  const issuing = issueCode({ numberApi: { fetchNumber }, queue, signal: caller.signal })
+  await assert.rejects(issuing, { code: 'caller_gone' })
+})

@@ -26,6 +26,10 @@ export async function startRecorder(t: { after(fn: () => unknown): void }, { cer
       answer(response)
     },
   )
+  let connections = 0
+  server.on('secureConnection', () => {
+    connections += 1
+  })
   server.listen(0, '127.0.0.1')
   await once(server, 'listening')
   t.after(() => {
@@ -34,6 +38,10 @@ export async function startRecorder(t: { after(fn: () => unknown): void }, { cer
   })
   return {
     requests,
+    /** How many there have been. */
+    get connections(): number {
+      return connections
+    },
     origin: `https://localhost:${Object(server.address()).port}`,
     answer(next: (response: ServerResponse) => void): void {
       answer = next
