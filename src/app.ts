@@ -58,7 +58,7 @@ export async function buildApp(config: Config): Promise<FastifyInstance> {
   const credential = createCredential()
   await app.register(keyVault, { url: config.KEY_VAULT_URL, credential })
   await app.register(storageQueue, {
-    url: config.STORAGE_QUEUE_URL,
+    urls: config.STORAGE_QUEUE_URL,
     credential,
     messageEncoding: config.STORAGE_QUEUE_MESSAGE_ENCODING,
   })
@@ -89,7 +89,7 @@ export async function buildApp(config: Config): Promise<FastifyInstance> {
   await app.register(readiness)
   app.readiness.add('keys', app.entraAuth.assertReady)
   app.readiness.add('keyVault', app.numberApi.refreshAccessKey)
-  app.readiness.add('queue', app.queue.countMessages)
+  app.readiness.add('queue', app.queue.assertReady)
   app.readiness.add('table', app.codesTable.assertReady)
   app.readiness.add('numberApi', app.numberApi.fetchNumber)
 

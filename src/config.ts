@@ -19,6 +19,14 @@ const Url = (example: string, options: { default?: string } = {}) =>
     isServiceUrl,
   )
 
+const Urls = (example: string) =>
+  Type.Array(Type.Refine(Type.String(), isServiceUrl), {
+    minItems: 1,
+    uniqueItems: true,
+    expects: 'an https URL (http is accepted on this machine only), or several different ones separated by commas',
+    example,
+  })
+
 const List = (item: TString, expects: string, example: string) =>
   Type.Array(item, { default: [], expects: `${expects}, or several separated by commas`, example })
 
@@ -107,7 +115,7 @@ export const ConfigSchema = Type.Object({
     expects: 'a number of milliseconds from 1 to 60000',
     example: '5000',
   }),
-  STORAGE_QUEUE_URL: Url('https://mystorage.queue.core.windows.net/code-requests'),
+  STORAGE_QUEUE_URL: Urls('https://mystorage.queue.core.windows.net/code-requests'),
   STORAGE_QUEUE_MESSAGE_ENCODING: Type.Enum(['text', 'base64'], {
     default: 'text',
     expects: 'text or base64',

@@ -24,17 +24,17 @@ export async function buildWorker(config: WorkerConfig): Promise<FastifyInstance
 
   const credential = createCredential()
   const messageEncoding = config.STORAGE_QUEUE_MESSAGE_ENCODING
-  await app.register(storageQueue, { url: config.STORAGE_QUEUE_URL, credential, messageEncoding })
+  await app.register(storageQueue, { urls: config.STORAGE_QUEUE_URL, credential, messageEncoding })
   await app.register(codesTable, { url: config.CODES_TABLE_URL, credential })
   await app.register(metrics)
   await app.register(codeWorker, {
-    poisonQueue: createStorageQueue({ url: poisonUrl(config.STORAGE_QUEUE_URL), credential, messageEncoding }),
+    openPoisonQueue: ({ url }) => createStorageQueue({ url: poisonUrl(url), credential, messageEncoding }),
     lifetimeSeconds: config.CODE_LIFETIME_SECONDS,
     idlePollMs: config.WORKER_IDLE_POLL_MS,
   })
 
   await app.register(readiness)
-  app.readiness.add('queue', app.queue.countMessages)
+  app.readiness.add('queue', app.queue.assertReady)
   app.readiness.add('table', app.codesTable.assertReady)
   app.readiness.add('worker', app.codeWorker.assertAlive)
   await app.register(health)

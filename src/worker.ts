@@ -17,4 +17,7 @@ closeWithGrace({ delay: STOP_WITHIN_MS }, async ({ err, signal }) => {
 
 if (config.METRICS_PORT === undefined) await app.ready()
 else await app.listen({ host: config.HOST, port: config.METRICS_PORT })
-app.log.info({ queue: app.queue.name, table: app.codesTable.name }, 'watching the queue')
+app.log.info(
+  { queue: app.queue.name, table: app.codesTable.name },
+  app.queue.all.length === 1 ? 'watching the queue' : 'watching the queues',
+)

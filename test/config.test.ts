@@ -27,6 +27,7 @@ function faultsOf(env: Record<string, string>): readonly string[] {
 test('takes the defaults of the contract', () => {
   assert.deepEqual(loadConfig(complete), {
     ...complete,
+    STORAGE_QUEUE_URL: [complete.STORAGE_QUEUE_URL],
     HOST: '127.0.0.1',
     PORT: 3000,
     LOG_LEVEL: 'info',
@@ -76,6 +77,10 @@ const malformed: Array<[name: string, values: string[]]> = [
   ['THIRD_PARTY_API_ENDPOINT', ['http://127.0.0.1.evil.example/', 'http://10.0.0.1/api']],
   ['THIRD_PARTY_API_SECRET_NAME', ['number_api_key', 'a/b']],
   ['THIRD_PARTY_API_TIMEOUT_MS', ['0', '60001', '5s']],
+  [
+    'STORAGE_QUEUE_URL',
+    ['codes', 'http://a.example/codes', 'https://a.example/codes,', 'https://a.example/codes,https://a.example/codes'],
+  ],
   ['STORAGE_QUEUE_MESSAGE_ENCODING', ['utf8']],
 ]
 for (const [name, values] of malformed) {
@@ -101,8 +106,13 @@ test('reads lists, trimmed, and plain http to this machine', () => {
     ...complete,
     ENTRA_API_AUDIENCES: 'api://a, https://b.example ',
     THIRD_PARTY_API_ENDPOINT: 'http://127.0.0.1:8080/api',
+    STORAGE_QUEUE_URL: 'https://a.queue.core.windows.net/codes, https://b.queue.core.windows.net/codes',
     ENTRA_ALLOW_GUESTS: 'true',
   })
+  assert.deepEqual(config.STORAGE_QUEUE_URL, [
+    'https://a.queue.core.windows.net/codes',
+    'https://b.queue.core.windows.net/codes',
+  ])
   assert.deepEqual(config.ENTRA_API_AUDIENCES, ['api://a', 'https://b.example'])
   assert.equal(config.THIRD_PARTY_API_ENDPOINT, 'http://127.0.0.1:8080/api')
   assert.equal(config.ENTRA_ALLOW_GUESTS, true)
@@ -137,7 +147,7 @@ for (const [what, env, expected] of inconsistent) {
 
 test('asks tools that need only the queue for nothing else', () => {
   const { STORAGE_QUEUE_URL } = complete
-  assert.equal(loadQueueConfig({ STORAGE_QUEUE_URL }).STORAGE_QUEUE_URL, STORAGE_QUEUE_URL)
+  assert.deepEqual(loadQueueConfig({ STORAGE_QUEUE_URL }).STORAGE_QUEUE_URL, [STORAGE_QUEUE_URL])
   assert.throws(() => loadQueueConfig({}), /STORAGE_QUEUE_URL is missing/)
 })
 

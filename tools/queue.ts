@@ -1,8 +1,9 @@
-/** `npm run queue -- …`: a look at the queue and its poison queue, local or in Azure, as the environment says. */
+/** `npm run queue -- …`: a look at the queues and their poison queues, local or in Azure, as the environment says. */
 import { createInterface } from 'node:readline/promises'
 import { parseArgs } from 'node:util'
 import { createCredential } from '../src/azure/credential.ts'
 import { createStorageQueue, type StorageQueue } from '../src/azure/storage-queue.ts'
+import { createStorageQueues, type StorageQueues } from '../src/azure/storage-queues.ts'
 import { decodeMessage } from '../src/codes/code-message.ts'
 import { poisonUrl, readPoisoned } from '../src/codes/poison.ts'
 import { loadQueueConfig } from '../src/config.ts'
@@ -12,7 +13,9 @@ import { explainError } from './explain-error.ts'
 const HELP = `npm run queue -- peek [n]         shows the next n messages (1 to 32, default 5) and leaves them there
 npm run queue -- clear [--yes]    deletes every message, and asks first
 npm run queue -- poison [n]       shows the next n messages that were given up, with their reasons
-npm run queue -- requeue          puts every message that was given up back on the queue
+npm run queue -- requeue          puts every message that was given up back on the queue it came from
+
+Where STORAGE_QUEUE_URL lists several queues, each has its turn.
 `
 /** Time enough to put one batch back; after a crash in between, the rest is there again. */
 const REQUEUE_LEASE_SECONDS = 60
@@ -25,10 +28,10 @@ const [command, count = '5'] = positionals
 const most = /^\d+$/.test(count) ? Number(count) : 0
 
 try {
-  if (command === 'peek' && most > 0) await peek(openQueue())
-  else if (command === 'clear') await clear(openQueue())
-  else if (command === 'poison' && most > 0) await showPoison(openQueue(poisonUrl))
-  else if (command === 'requeue') await requeue(openQueue(poisonUrl), openQueue())
+  if (command === 'peek' && most > 0) await eachQueue(peek)
+  else if (command === 'clear') await clear(openQueues())
+  else if (command === 'poison' && most > 0) await eachQueue((queue) => showPoison(openPoison(queue)))
+  else if (command === 'requeue') await eachQueue((queue) => requeue(openPoison(queue), queue))
   else {
     process.stderr.write(HELP)
     process.exitCode = 2
@@ -38,13 +41,31 @@ try {
   process.exitCode = error instanceof ConfigError ? ConfigError.exitCode : 1
 }
 
-function openQueue(toUrl = (url: string) => url): StorageQueue {
-  const config = loadQueueConfig()
-  return createStorageQueue({
-    url: toUrl(config.STORAGE_QUEUE_URL),
-    messageEncoding: config.STORAGE_QUEUE_MESSAGE_ENCODING,
-    credential: createCredential(),
-  })
+function readOptions() {
+  const { STORAGE_QUEUE_URL: urls, STORAGE_QUEUE_MESSAGE_ENCODING: messageEncoding } = loadQueueConfig()
+  return { urls, messageEncoding, credential: createCredential() }
+}
+
+function openQueues(): StorageQueues {
+  return createStorageQueues({ ...readOptions(), onFailure: () => undefined })
+}
+
+function openPoison({ url }: StorageQueue): StorageQueue {
+  return createStorageQueue({ ...readOptions(), url: poisonUrl(url) })
+}
+
+/** One after another, so that what is said of each stays together. What fails is said, and the others have their turn. */
+async function eachQueue(work: (queue: StorageQueue) => Promise<void>): Promise<void> {
+  const queues = openQueues()
+  for (const queue of queues.all) {
+    try {
+      await work(queue)
+    } catch (error) {
+      process.exitCode = 1
+      process.stderr.write(`${queue.name}: ${explainError(error)}\n`)
+    }
+  }
+  await queues.close()
 }
 
 async function peek(queue: StorageQueue): Promise<void> {
@@ -55,11 +76,11 @@ async function peek(queue: StorageQueue): Promise<void> {
   process.stderr.write(`${messages.length} of about ${total} in ${queue.name}${note}\n`)
 }
 
-async function clear(queue: StorageQueue): Promise<void> {
-  const total = await queue.countMessages()
-  if (!values.yes && !(await isConfirmed(`Delete about ${total} messages from ${queue.name}? Type yes: `))) return
-  await queue.clearMessages()
-  process.stderr.write(`${queue.name} is empty.\n`)
+async function clear(queues: StorageQueues): Promise<void> {
+  const total = await queues.countMessages()
+  if (!values.yes && !(await isConfirmed(`Delete about ${total} messages from ${queues.name}? Type yes: `))) return
+  await queues.clearMessages()
+  process.stderr.write(`${queues.name} ${queues.all.length === 1 ? 'is' : 'are'} empty.\n`)
 }
 
 async function showPoison(poisonQueue: StorageQueue): Promise<void> {

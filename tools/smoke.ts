@@ -7,7 +7,8 @@ import { parseArgs } from 'node:util'
 import { ClientSecretCredential } from '@azure/identity'
 import { Value } from 'typebox/value'
 import { createCredential } from '../src/azure/credential.ts'
-import { createStorageQueue } from '../src/azure/storage-queue.ts'
+import type { StorageQueue } from '../src/azure/storage-queue.ts'
+import { createStorageQueues } from '../src/azure/storage-queues.ts'
 import { createStorageTable } from '../src/azure/storage-table.ts'
 import { type Code, IssuedCode } from '../src/codes/code.ts'
 import { decodeMessage } from '../src/codes/code-message.ts'
@@ -34,13 +35,14 @@ async function smoke(): Promise<boolean> {
   const config = loadStorageConfig()
   const credential = createCredential()
   const messageEncoding = config.STORAGE_QUEUE_MESSAGE_ENCODING
-  const queue = createStorageQueue({ url: config.STORAGE_QUEUE_URL, credential, messageEncoding })
+  const onFailure = () => undefined
+  const queues = createStorageQueues({ urls: config.STORAGE_QUEUE_URL, credential, messageEncoding, onFailure })
   const table = createStorageTable({ url: config.CODES_TABLE_URL, credential })
 
   const { code, timestamp } = await askForCode()
   say('issued', `${code} at ${timestamp}`)
   const keys = keysOf(digestOf(code))
-  let isQueued = false
+  let queuedOn: string | undefined
   for (const deadline = Date.now() + waitMs; Date.now() < deadline; await sleep(LOOK_EVERY_MS)) {
     const row = await table.find(keys)
     if (row !== undefined) {
@@ -48,17 +50,28 @@ async function smoke(): Promise<boolean> {
       say('found', `its row in ${table.name}: ${state}, until ${expiresAt}`)
       return true
     }
-    const messages = await queue.peekMessages(32)
-    isQueued ||= messages.some(({ text }) => decodeMessage(text).includes(code))
+    queuedOn ??= await findQueue(queues.all, code)
   }
-  if (isQueued)
-    say('found', `its message on ${queue.name}. No worker took it within ${options.wait} s: is npm run worker running?`)
-  else
-    say(
-      'MISSING',
-      `no row in ${table.name}; ${queue.name} has about ${await queue.countMessages()} messages, not visible or further back`,
-    )
-  return isQueued
+  if (queuedOn === undefined) {
+    const held = `${queues.name} with about ${await queues.countMessages()} messages, not visible or further back`
+    say('MISSING', `no row in ${table.name}; look again, or at ${held}`)
+    return false
+  }
+  say('found', `its message on ${queuedOn}. No worker took it within ${options.wait} s: is npm run worker running?`)
+  return true
+}
+
+/** @returns the name of the queue that has the code among its next 32 messages */
+async function findQueue(queues: readonly StorageQueue[], code: Code): Promise<string | undefined> {
+  const holds = async (queue: StorageQueue) => {
+    const messages = await queue.peekMessages(32)
+    return messages.some(({ text }) => decodeMessage(text).includes(code))
+  }
+  // One that cannot be looked at may be the one that a code went past.
+  const held = await Promise.allSettled(queues.map(holds))
+  const [first] = held
+  if (first?.status === 'rejected' && held.every(({ status }) => status === 'rejected')) throw first.reason
+  return queues.find((_, index) => held[index]?.status === 'fulfilled' && held[index].value)?.name
 }
 
 async function askForCode(): Promise<{ code: Code; timestamp: string }> {

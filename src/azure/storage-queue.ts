@@ -17,6 +17,8 @@ export interface StorageQueueOptions {
   /** `https://<account>.queue.core.windows.net/<queue>` */
   url: string
   credential: Credential
+  /** What people know it by; its own name unless told. */
+  name?: string | undefined
   /** `base64` is what Azure Functions triggers expect. */
   messageEncoding: 'text' | 'base64'
 }
@@ -52,8 +54,7 @@ type Operation<T> = (clients: Clients, abortSignal: AbortSignal) => Promise<T>
  * One Storage queue. Every operation ends within 5 s and fails with `queue_unavailable`. Azure's client for queues is
  * loaded at the first operation other than sending.
  */
-export function createStorageQueue({ url, credential, messageEncoding }: StorageQueueOptions) {
-  const name = readName(url)
+export function createStorageQueue({ url, credential, messageEncoding, name = readName(url) }: StorageQueueOptions) {
   const sender = createPutMessage({ url, credential })
   const encode = (text: string) => (messageEncoding === 'base64' ? Buffer.from(text).toString('base64') : text)
 
@@ -91,10 +92,10 @@ export function createStorageQueue({ url, credential, messageEncoding }: Storage
     }
   }
 
-  async function send(text: string): Promise<void> {
+  async function send(text: string, timeoutMs = OPERATION_TIMEOUT_MS): Promise<void> {
     assertSendable(text)
     try {
-      await sender.send(text, OPERATION_TIMEOUT_MS)
+      await sender.send(text, timeoutMs)
     } catch (error) {
       throw queueUnavailable(error)
     }
@@ -102,12 +103,14 @@ export function createStorageQueue({ url, credential, messageEncoding }: Storage
 
   return {
     name,
+    url,
     /**
      * Resolves once the queue has acknowledged the message. A repeated try may put it there twice.
+     * @param timeoutMs milliseconds for all tries together, 5 s unless told
      * @throws {UnsendableMessageError} when no queue takes such a text, and then nothing was sent
      */
-    async sendMessage(text: string): Promise<void> {
-      await send(encode(text))
+    async sendMessage(text: string, timeoutMs?: number): Promise<void> {
+      await send(encode(text), timeoutMs)
     },
     /** The same for a message that is put there as it is, in whichever encoding. */
     async sendRawMessage(text: string): Promise<void> {
@@ -196,7 +199,7 @@ function queueUnavailable(error: unknown): UnavailableError {
 }
 
 /** @throws {Error} when the URL names no queue */
-function readName(url: string): string {
+export function readName(url: string): string {
   const name = new URL(url).pathname.replace(/\/$/, '').split('/').at(-1)
   if (name === undefined || name === '') throw new Error(`${url} names no queue`)
   return name

@@ -7,13 +7,14 @@ import { createSweeper } from '../codes/sweep-codes.ts'
 import { createCodeWatcher, type WatchObserver } from '../codes/watch-codes.ts'
 
 interface CodeWorkerOptions {
-  poisonQueue: StorageQueue
+  /** Where the messages go that are given up, for each queue. */
+  openPoisonQueue(queue: StorageQueue): StorageQueue
   lifetimeSeconds: number
   /** The longest pause between two looks at an empty queue, in milliseconds. */
   idlePollMs: number
 }
 
-/** A worker that has not heard from the queue for so much longer than it may pause is not well. */
+/** A worker that has not heard from a queue for so much longer than it may pause is not well. */
 const SILENT_TOO_LONG_MS = 25_000
 const SUMMARY_EVERY_MS = 60_000
 /** An outage fails many messages at once and for a while; one line in this time is enough. */
@@ -22,52 +23,60 @@ const FAILURE_LINE_EVERY_MS = 10_000
 declare module 'fastify' {
   interface FastifyInstance {
     codeWorker: {
-      /** @throws {Error} when the worker has not heard from the queue for too long */
+      /** @throws {Error} when the worker has not heard from one of its queues for too long */
       assertAlive(): Promise<void>
     }
   }
 }
 
-/** Watches the queue from the moment the application is ready until it closes, and sweeps the table. */
+/** Watches every queue from the moment the application is ready until it closes, and sweeps the table. */
 const codeWorker: FastifyPluginAsync<CodeWorkerOptions> = async (app, options) => {
   const counters = createCounters(app.metrics)
   const journal = createJournal(app.log)
-  const observer: WatchObserver = {
+  function fail(error: unknown, queue?: string): void {
+    counters.failures.inc()
+    journal.fail(error, queue)
+  }
+  const observe = (queue: string): WatchObserver => ({
     onOutcome(outcome) {
-      counters.outcomes.inc({ outcome })
+      counters.outcomes.inc({ queue, outcome })
       journal.count(outcome)
     },
     onPoison(reason, messageId) {
-      counters.outcomes.inc({ outcome: 'poisoned' })
+      counters.outcomes.inc({ queue, outcome: 'poisoned' })
       journal.count('poisoned')
-      app.log.warn({ reason, messageId }, 'a message went to the poison queue')
+      app.log.warn({ reason, messageId, queue }, 'a message went to the poison queue')
     },
-    onFailure(error) {
-      counters.failures.inc()
-      journal.fail(error)
-    },
-  }
-  const watcher = createCodeWatcher({ ...options, queue: app.queue, table: app.codesTable, observer })
+    onFailure: (error) => fail(error, queue),
+  })
+  const watches = app.queue.all.map((queue) => {
+    const poisonQueue = options.openPoisonQueue(queue)
+    const stores = { queue, poisonQueue, table: app.codesTable }
+    return { queue, poisonQueue, watcher: createCodeWatcher({ ...options, ...stores, observer: observe(queue.name) }) }
+  })
   const sweeper = createSweeper({
     table: app.codesTable,
     onSwept: (count) => counters.swept.inc(count),
-    onFailure: observer.onFailure,
+    onFailure: (error) => fail(error),
   })
-  measureWaiting(app.metrics, app.queue)
+  measureWaiting(app.metrics, app.queue.all)
 
   app.decorate('codeWorker', {
     async assertAlive() {
-      if (watcher.silentMs > options.idlePollMs + SILENT_TOO_LONG_MS) throw new Error('the queue does not answer')
+      const silent = watches.filter(({ watcher }) => watcher.silentMs > options.idlePollMs + SILENT_TOO_LONG_MS)
+      const names = silent.map(({ queue }) => queue.name)
+      if (names.length > 0) throw new Error(`no answer of ${names.join(', ')}`)
     },
   })
   app.addHook('onReady', async () => {
     // The first code need not wait for the table's token and connection.
-    app.codesTable.assertReady().catch(observer.onFailure)
-    watcher.start()
+    app.codesTable.assertReady().catch((error: unknown) => fail(error))
+    for (const { watcher } of watches) watcher.start()
     sweeper.start()
   })
   app.addHook('onClose', async () => {
-    await Promise.all([watcher.stop(), sweeper.stop()])
+    await Promise.all([sweeper.stop(), ...watches.map(({ watcher }) => watcher.stop())])
+    await Promise.all(watches.map(({ poisonQueue }) => poisonQueue.close()))
     journal.stop()
   })
 }
@@ -78,7 +87,7 @@ function createCounters(registry: Registry) {
     outcomes: new Counter({
       name: 'codes_messages_total',
       help: 'Messages handled, by what became of their codes.',
-      labelNames: ['outcome'],
+      labelNames: ['queue', 'outcome'],
       registers,
     }),
     failures: new Counter({ name: 'codes_failures_total', help: 'Tries that failed and are repeated.', registers }),
@@ -86,16 +95,18 @@ function createCounters(registry: Registry) {
   }
 }
 
-function measureWaiting(registry: Registry, queue: StorageQueue): void {
+function measureWaiting(registry: Registry, queues: readonly StorageQueue[]): void {
   new Gauge({
     name: 'codes_oldest_message_age_seconds',
-    help: 'How long the message that has waited longest has been visible; not set while the queue is out of reach.',
+    help: 'How long the message that has waited longest has been visible; not a number while the queue is out of reach.',
+    labelNames: ['queue'],
     registers: [registry],
     async collect() {
-      await oldestWaitSeconds(queue).then(
-        (seconds) => this.set(seconds),
-        () => this.set(Number.NaN),
-      )
+      const measuring = queues.map(async (queue) => {
+        const seconds = await oldestWaitSeconds(queue).catch(() => Number.NaN)
+        this.set({ queue: queue.name }, seconds)
+      })
+      await Promise.all(measuring)
     },
   })
 }
@@ -112,11 +123,11 @@ function createJournal(log: FastifyBaseLogger) {
     count(what: string): void {
       counts[what] = (counts[what] ?? 0) + 1
     },
-    fail(error: unknown): void {
+    fail(error: unknown, queue: string | undefined): void {
       this.count('failed')
       if (Date.now() - failureLineAtMs < FAILURE_LINE_EVERY_MS) return
       failureLineAtMs = Date.now()
-      log.warn({ err: error }, 'failed, and is tried again')
+      log.warn({ err: error, ...(queue !== undefined && { queue }) }, 'failed, and is tried again')
     },
     stop: () => clearInterval(timer),
   }

@@ -1,19 +1,20 @@
 import type { FastifyPluginAsync, FastifyRequest } from 'fastify'
 import fp from 'fastify-plugin'
-import { createStorageQueue, type StorageQueue, type StorageQueueOptions } from '../azure/storage-queue.ts'
+import { createStorageQueues, type StorageQueues, type StorageQueuesOptions } from '../azure/storage-queues.ts'
 
 declare module 'fastify' {
   interface FastifyInstance {
-    /** The application's queue client, shared by all requests. */
-    queue: StorageQueue
+    /** The application's client for its queue, or all of its queues, shared by all requests. */
+    queue: StorageQueues
   }
   interface FastifyRequest {
-    readonly queue: StorageQueue
+    readonly queue: StorageQueues
   }
 }
 
-const storageQueue: FastifyPluginAsync<StorageQueueOptions> = async (app, options) => {
-  const queue = createStorageQueue(options)
+const storageQueue: FastifyPluginAsync<Omit<StorageQueuesOptions, 'onFailure'>> = async (app, options) => {
+  const onFailure = (queue: string, err: unknown) => app.log.warn({ err, queue }, 'a queue failed, others do its work')
+  const queue = createStorageQueues({ ...options, onFailure })
   app.decorate('queue', queue)
   app.decorateRequest('queue', {
     getter(this: FastifyRequest) {

@@ -16,17 +16,17 @@ test('works without a port, and tells its health and what it did on one of its o
   const env = { METRICS_PORT: String(port), LOG_LEVEL: 'trace', CODE_LIFETIME_SECONDS: '1' }
   const worker = startWorkerProcess(t, cloud, env)
   const { code } = (await app.inject({ url: '/api/v1/getcode', headers: { authorization } })).json()
-  await app.queue.sendRawMessage('garbage that nobody can read')
+  await app.queue.all[0]?.sendRawMessage('garbage that nobody can read')
   const metrics = () => fetch(`http://127.0.0.1:${port}/metrics`).then((response) => response.text())
   const text = await eventually(async () => {
     const current = await metrics().catch(() => '')
     return /outcome="ended"} 1/.test(current) && current
   }, `ends the code: ${worker.output()}`)
   for (const line of [
-    'codes_messages_total{outcome="made_valid"} 1',
-    'codes_messages_total{outcome="poisoned"} 1',
+    'codes_messages_total{queue="code-requests",outcome="made_valid"} 1',
+    'codes_messages_total{queue="code-requests",outcome="poisoned"} 1',
     'codes_failures_total 0',
-    'codes_oldest_message_age_seconds 0',
+    'codes_oldest_message_age_seconds{queue="code-requests"} 0',
   ]) {
     assert.ok(text.includes(line), `${line}\n${text}`)
   }
@@ -58,7 +58,7 @@ test('says what is not ready while the storage account is silent, and recovers',
     assert.equal(Object(answer.body).checks.queue, 'unavailable')
     assert.match(
       await (await fetch(`http://127.0.0.1:${port}/metrics`)).text(),
-      /codes_oldest_message_age_seconds Nan/i,
+      /codes_oldest_message_age_seconds\{queue="code-requests"\} Nan/i,
     )
   } finally {
     cloud.storage.resume()

@@ -49,7 +49,7 @@ test('a code is not valid after its lifetime', async (t) => {
   const cloudOfItsOwn = { CODE_LIFETIME_SECONDS: '1', STORAGE_QUEUE_URL: `${cloud.storage.queueUrl}-short` }
   const short = await startApp(t, cloud, cloudOfItsOwn)
   const worker = await startWorker(t, cloud, cloudOfItsOwn)
-  await worker.queue.create()
+  await worker.queue.all[0]?.create()
   const { code, timestamp } = await getCode(short)
   await eventually(async () => {
     const metrics = (await worker.inject('/metrics')).body
