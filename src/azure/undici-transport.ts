@@ -1,14 +1,8 @@
 import type { HttpClient } from '@azure/core-rest-pipeline'
-import { Pool } from 'undici'
-import { ExchangeTimeoutError, exchange } from './exchange.ts'
+import { createConnections } from './connections.ts'
+import { ExchangeTimeoutError } from './exchange.ts'
 
-/** One request at a time on each; at some 10 ms a message that is most of what one queue takes (2,000 a second). */
-const CONNECTIONS = 16
-/** A connection that is older gives way to a new one: so long a changed DNS entry may go unnoticed. */
-const CONNECTION_LIFE_MS = 60_000
 const CONNECT_TIMEOUT_MS = 2_000
-/** Shorter than Azure's own, and long enough to spare the next caller a TLS handshake. A server's hint goes first. */
-const KEEP_ALIVE_MS = 30_000
 /** Nobody reads the bodies, and none has more than some hundred bytes: a longer one is no answer of a queue. */
 const MAX_BODY_BYTES = 64 * 1_024
 
@@ -25,24 +19,14 @@ const SYSTEM_CODES: Readonly<Record<string, string>> = {
  */
 export async function createUndiciTransport(origin: string): Promise<HttpClient & { close(): Promise<void> }> {
   const { createHttpHeaders, RestError } = await import('@azure/core-rest-pipeline')
-  const pool = new Pool(origin, {
-    connections: CONNECTIONS,
-    clientTtl: CONNECTION_LIFE_MS,
-    keepAliveTimeout: KEEP_ALIVE_MS,
-    connect: { timeout: CONNECT_TIMEOUT_MS },
-    // Storage has no HTTP/2, and without the choice the first connections need not wait for each other.
-    allowH2: false,
-    headersTimeout: 0,
-    bodyTimeout: 0,
-  })
-  let closed: Promise<void> | undefined
+  const connections = createConnections(origin, CONNECT_TIMEOUT_MS)
 
   return {
     async sendRequest(request) {
       const { method, url, body, timeout, abortSignal } = request
       if (typeof body !== 'string') throw new TypeError('the body of a request is a text')
       try {
-        const answer = await exchange(pool, {
+        const answer = await connections.exchange({
           method,
           path: url.slice(origin.length),
           headers: request.headers.toJSON(),
@@ -57,10 +41,7 @@ export async function createUndiciTransport(origin: string): Promise<HttpClient 
         throw new RestError(error.message, { code: toSystemCode(error), request })
       }
     },
-    close(): Promise<void> {
-      closed ??= pool.close()
-      return closed
-    },
+    close: connections.close,
   }
 }
 

@@ -2,7 +2,7 @@ import type { FastifyPluginAsync } from 'fastify'
 import fp from 'fastify-plugin'
 import { Type } from 'typebox'
 import { Value } from 'typebox/value'
-import { type Dispatcher, interceptors, Pool } from 'undici'
+import type { Dispatcher } from 'undici'
 import {
   type ApiCredential,
   createConfidentialClient,
@@ -53,13 +53,20 @@ interface Tokens {
 /** Microsoft Graph, asked as this service, as a user, or in the B2C tenant's directory. */
 function createGraph(baseUrl: string, tokens: Tokens) {
   const { origin } = new URL(baseUrl)
-  const pool = new Pool(origin, { connections: CONNECTIONS })
-  const dispatcher = pool.compose(interceptors.retry(RETRY))
+  let pool: Promise<Dispatcher> | undefined
+
+  /** Loaded with the first question: most requests have none for Graph. */
+  async function connect(): Promise<Dispatcher> {
+    const { interceptors, Pool } = await import('undici')
+    return new Pool(origin, { connections: CONNECTIONS }).compose(interceptors.retry(RETRY))
+  }
 
   async function get(path: string, permission: string, getToken: () => Promise<string>): Promise<GraphObject> {
     return await withDeadline(async (signal) => {
       const token = await getToken()
       const headers = { authorization: `Bearer ${token}`, accept: 'application/json' }
+      pool ??= connect()
+      const dispatcher = await pool
       const response = await dispatcher.request({ origin, method: 'GET', path: `/v1.0${path}`, headers, signal })
       return await parseAnswer(response, permission)
     }, DEADLINE_MS).catch((error: unknown) => {
@@ -82,7 +89,7 @@ function createGraph(baseUrl: string, tokens: Tokens) {
       const path = `/users/${encodeURIComponent(objectId)}?$select=id,displayName`
       return await get(path, 'User.Read.All', configured(tokens.b2c))
     },
-    close: () => pool.close(),
+    close: async () => await (await pool)?.close(),
   }
 }
 

@@ -2,18 +2,14 @@ import type { FastifyPluginAsync } from 'fastify'
 import fp from 'fastify-plugin'
 import { Type } from 'typebox'
 import { Value } from 'typebox/value'
-import { Pool } from 'undici'
-import { type Answer, ExchangeTimeoutError, exchange } from '../azure/exchange.ts'
+import { createConnections } from '../azure/connections.ts'
+import { type Answer, ExchangeTimeoutError } from '../azure/exchange.ts'
 import { CallerGoneError, NumberApiError, UnavailableError } from '../errors.ts'
 import { createRefreshedValue, type RefreshedValue } from './refreshed-value.ts'
 
 /** A rotated access key is taken over within this time even when the number API still accepts the old one. */
 const KEY_REFRESH_EVERY_MS = 10 * 60 * 1_000
 const KEY_READ_TIMEOUT_MS = 5_000
-/** One request at a time on each; more connections only lengthen the tail. */
-const CONNECTIONS = 16
-/** A connection that is older gives way to a new one: so long a changed DNS entry may go unnoticed. */
-const CONNECTION_LIFE_MS = 60_000
 /** `{"value":1000}` with room for white space and further members. */
 const MAX_BODY_BYTES = 4_096
 
@@ -33,20 +29,11 @@ type AccessKey = Pick<RefreshedValue<string>, 'value' | 'refresh'>
 /** The third party's number API: `GET` with the key in `x-functions-key`, answered by `{"value": <integer>}`. */
 function createNumberApi(options: Omit<NumberApiOptions, 'secretName'>, accessKey: AccessKey) {
   const { origin, pathname, search } = new URL(options.endpoint)
-  const pool = new Pool(origin, {
-    connections: CONNECTIONS,
-    clientTtl: CONNECTION_LIFE_MS,
-    connect: { timeout: options.timeoutMs },
-    // Over HTTP/2 all requests would share one connection, and the first ones would wait for the choice.
-    allowH2: false,
-    // The time of a call is bounded as a whole.
-    headersTimeout: 0,
-    bodyTimeout: 0,
-  })
+  const connections = createConnections(origin, options.timeoutMs)
 
   async function ask(key: string, signal: AbortSignal | undefined): Promise<Answer> {
     try {
-      return await exchange(pool, {
+      return await connections.exchange({
         method: 'GET',
         path: pathname + search,
         headers: { 'x-functions-key': key, accept: 'application/json' },
@@ -98,7 +85,7 @@ function createNumberApi(options: Omit<NumberApiOptions, 'secretName'>, accessKe
     },
     /** Reads the access key from the vault now; the one in use stays when that fails. */
     refreshAccessKey: readKey,
-    close: () => pool.close(),
+    close: connections.close,
   }
 }
 
@@ -146,7 +133,6 @@ const numberApi: FastifyPluginAsync<NumberApiOptions> = async (app, options) => 
     accessKey.stop()
     await api.close()
   })
-  accessKey.refreshInBackground()
 }
 
 export default fp(numberApi, { name: 'number-api', fastify: '5.x', dependencies: ['key-vault'] })

@@ -5,6 +5,8 @@ import { withDeadline } from './deadline.ts'
 /** Probes come from many places at once (load balancers, people); each neighbour is asked at most this often. */
 const CHECK_EVERY_MS = 2_000
 const CHECK_TIMEOUT_MS = 3_000
+/** What listens first answers that it is alive; loading what calls need would hold that up. */
+const WARM_UP_AFTER_MS = 50
 
 /** Rejects while the neighbour cannot be used. */
 type Check = () => Promise<unknown>
@@ -56,6 +58,10 @@ const readiness: FastifyPluginAsync = async (app) => {
     'readiness',
     createReadiness((part, error) => app.log.warn({ err: error, part }, 'not ready')),
   )
+  // Asking how everything is loads the clients, gets their tokens and opens their connections, before the first caller comes.
+  app.addHook('onListen', async () => {
+    setTimeout(app.readiness.report, WARM_UP_AFTER_MS).unref()
+  })
 }
 
 export default fp(readiness, { name: 'readiness', fastify: '5.x' })

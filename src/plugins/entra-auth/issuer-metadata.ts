@@ -1,5 +1,4 @@
 import { createPublicKey, type KeyObject } from 'node:crypto'
-import jwksRsa from 'jwks-rsa'
 import { Type } from 'typebox'
 import { Value } from 'typebox/value'
 
@@ -54,6 +53,8 @@ export async function fetchIssuerMetadata(
 ): Promise<IssuerMetadata> {
   const document = await fetchJson(metadataUrl, signal)
   if (!Value.Check(Metadata, document)) throw new Error(`${metadataUrl} does not name an issuer and an https key set`)
+  // Loaded with the first key set, which takes longer to come than this takes to load.
+  const { default: jwksRsa } = await import('jwks-rsa')
   const keySet = jwksRsa({
     jwksUri: document.jwks_uri,
     cache: false,
