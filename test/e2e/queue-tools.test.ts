@@ -48,6 +48,7 @@ test('the queue can be looked at, emptied, and what was given up put back', asyn
   await app.queue.all[0]?.sendRawMessage('{\u0085"hello":"\u009b2J"}')
   const peeked = (await queue('peek')).output
   assert.ok(peeked.includes('2J') && !/[\u0080-\u009f]/.test(peeked), 'a message does not command the terminal')
+  assert.equal((await queue('clear', '--yes')).status, 0)
   for (const args of [['peek', 'many'], ['peek', '0'], ['poison', 'x'], ['other'], []]) {
     assert.equal((await queue(...args)).status, 2, args.join(' '))
   }
