@@ -1,6 +1,6 @@
 import type { FastifyPluginAsync, FastifyRequest } from 'fastify'
 import fp from 'fastify-plugin'
-import { RateLimiterMemory } from 'rate-limiter-flexible'
+import type { RateLimiterMemory } from 'rate-limiter-flexible'
 import { PublicError } from '../errors.ts'
 
 const MINUTE_SECONDS = 60
@@ -14,10 +14,16 @@ interface GuessLimitOptions {
 
 /** Ends the search for something secret by trying: who was wrong too often is not answered for a while, right or wrong. */
 function createGuessLimit({ maxPerMinute, keyGenerator }: GuessLimitOptions) {
-  const wrong = new RateLimiterMemory({ points: maxPerMinute, duration: MINUTE_SECONDS })
+  let counter: Promise<RateLimiterMemory> | undefined
   const pending = new Map<string, number>()
 
-  async function assertMayGuess(caller: string): Promise<void> {
+  /** Loaded with the first guess: the library comes with a client for every database. */
+  async function openCounter(): Promise<RateLimiterMemory> {
+    const { RateLimiterMemory } = await import('rate-limiter-flexible')
+    return new RateLimiterMemory({ points: maxPerMinute, duration: MINUTE_SECONDS })
+  }
+
+  async function assertMayGuess(caller: string, wrong: RateLimiterMemory): Promise<void> {
     const known = await wrong.get(caller)
     // Those that are not answered yet may all be wrong: many at once get no further than one after the other.
     const possible = (known?.consumedPoints ?? 0) + (pending.get(caller) ?? 0)
@@ -32,7 +38,9 @@ function createGuessLimit({ maxPerMinute, keyGenerator }: GuessLimitOptions) {
      */
     async guess<T>(request: FastifyRequest, guess: () => Promise<{ isRight: boolean; answer: T }>): Promise<T> {
       const caller = keyGenerator(request)
-      await assertMayGuess(caller)
+      counter ??= openCounter()
+      const wrong = await counter
+      await assertMayGuess(caller, wrong)
       pending.set(caller, (pending.get(caller) ?? 0) + 1)
       try {
         const { isRight, answer } = await guess()

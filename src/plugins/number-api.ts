@@ -1,7 +1,7 @@
 import type { FastifyPluginAsync } from 'fastify'
 import fp from 'fastify-plugin'
 import { Type } from 'typebox'
-import { Value } from 'typebox/value'
+import { Compile } from 'typebox/compile'
 import { createConnections } from '../azure/connections.ts'
 import { type Answer, ExchangeTimeoutError } from '../azure/exchange.ts'
 import { CallerGoneError, NumberApiError, UnavailableError } from '../errors.ts'
@@ -13,7 +13,8 @@ const KEY_READ_TIMEOUT_MS = 5_000
 /** `{"value":1000}` with room for white space and further members. */
 const MAX_BODY_BYTES = 4_096
 
-const NumberAnswer = Type.Object({ value: Type.Integer({ minimum: 0, maximum: Number.MAX_SAFE_INTEGER }) })
+/** Compiled: it is asked for every code. */
+const NumberAnswer = Compile(Type.Object({ value: Type.Integer({ minimum: 0, maximum: Number.MAX_SAFE_INTEGER }) }))
 
 interface NumberApiOptions {
   /** The whole URL to ask. */
@@ -97,7 +98,7 @@ function parseAnswer({ status, body }: Answer): number {
   }
   if (body === undefined) throw new NumberApiError('number_api_invalid', 'The number API answered too much.')
   const answer = parseJson(body)
-  if (Value.Check(NumberAnswer, answer)) return answer.value
+  if (NumberAnswer.Check(answer)) return answer.value
   throw new NumberApiError('number_api_invalid', 'The number API answered without a whole number in "value".')
 }
 

@@ -4,6 +4,8 @@ import { withDeadline } from './deadline.ts'
 
 /** Probes come from many places at once (load balancers, people); each neighbour is asked at most this often. */
 const CHECK_EVERY_MS = 2_000
+/** Whoever waits for this service to be ready need not wait for that. */
+const CHECK_FAILED_EVERY_MS = 200
 const CHECK_TIMEOUT_MS = 3_000
 /** What listens first answers that it is alive; loading what calls need would hold that up. */
 const WARM_UP_AFTER_MS = 50
@@ -17,11 +19,14 @@ function createReadiness(onFailure: (name: string, error: unknown) => void) {
 
   function add(name: string, check: Check): void {
     let result: Promise<boolean> | undefined
-    let startedAt = Number.NEGATIVE_INFINITY
+    let expiresAt = Number.NEGATIVE_INFINITY
     checks.set(name, () => {
-      if (result === undefined || Date.now() - startedAt >= CHECK_EVERY_MS) {
-        startedAt = Date.now()
-        result = succeeds(check, (error) => onFailure(name, error))
+      if (result === undefined || Date.now() >= expiresAt) {
+        expiresAt = Date.now() + CHECK_EVERY_MS
+        result = succeeds(check, (error) => {
+          expiresAt = Date.now() + CHECK_FAILED_EVERY_MS
+          onFailure(name, error)
+        })
       }
       return result
     })

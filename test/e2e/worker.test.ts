@@ -30,7 +30,10 @@ test('works without a port, and tells its health and what it did on one of its o
   ]) {
     assert.ok(text.includes(line), `${line}\n${text}`)
   }
-  const ready = await fetch(`http://127.0.0.1:${port}/readyz`)
+  const ready = await eventually(async () => {
+    const response = await fetch(`http://127.0.0.1:${port}/readyz`)
+    return response.status === 200 && response
+  }, 'is ready')
   assert.deepEqual(await ready.json(), { status: 'ready', checks: { queue: 'ok', table: 'ok', worker: 'ok' } })
   assert.equal((await fetch(`http://127.0.0.1:${port}/healthz`)).status, 200)
 
