@@ -160,6 +160,7 @@ export async function startLocalCloud({ ports = freePorts }: { ports?: Ports } =
       CODES_TABLE_URL: storage.tableUrl,
       // Looking costs nothing here, and nobody likes to wait for it.
       WORKER_IDLE_POLL_MS: '100',
+      STOP_PAUSE_MS: '0',
       AZURE_TOKEN_CREDENTIALS: 'ManagedIdentityCredential',
       IDENTITY_ENDPOINT: `${origins.managedIdentity}/msi/token`,
       IDENTITY_HEADER: identityHeader,

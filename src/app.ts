@@ -63,7 +63,10 @@ export async function buildApp(config: Config): Promise<FastifyInstance> {
     messageEncoding: config.STORAGE_QUEUE_MESSAGE_ENCODING,
   })
   await app.register(codesTable, { url: config.CODES_TABLE_URL, credential })
-  await app.register(guessLimit, { maxPerMinute: WRONG_CODES_PER_MINUTE, keyGenerator: nameCaller })
+  await app.register(guessLimit, {
+    maxPerMinute: Math.ceil(WRONG_CODES_PER_MINUTE / config.WORKERS),
+    keyGenerator: nameCaller,
+  })
   await app.register(numberApi, {
     endpoint: config.THIRD_PARTY_API_ENDPOINT,
     timeoutMs: config.THIRD_PARTY_API_TIMEOUT_MS,

@@ -54,6 +54,20 @@ export const ConfigSchema = Type.Object({
     expects: 'true, false, or the addresses of your proxies',
     example: '10.0.0.0/8',
   }),
+  WORKERS: Type.Integer({
+    default: 1,
+    minimum: 1,
+    maximum: 64,
+    expects: 'a number of processes from 1 to 64',
+    example: '4',
+  }),
+  STOP_PAUSE_MS: Type.Integer({
+    default: 3_000,
+    minimum: 0,
+    maximum: 60_000,
+    expects: 'a number of milliseconds from 0 to 60000',
+    example: '3000',
+  }),
   METRICS_PORT: Type.Optional(
     Type.Integer({ minimum: 0, maximum: 65_535, expects: 'a port from 0 to 65535', example: '9464' }),
   ),

@@ -1,18 +1,14 @@
-import closeWithGrace from 'close-with-grace'
-import { buildApp } from './app.ts'
+import cluster from 'node:cluster'
 import { loadConfig } from './config.ts'
 import { loadOrExit } from './load-or-exit.ts'
 
-/** Requests in flight may finish within this time; then the process ends all the same. */
-const STOP_WITHIN_MS = 20_000
-
 const config = loadOrExit(loadConfig)
-const app = await buildApp(config)
 
-closeWithGrace({ delay: STOP_WITHIN_MS }, async ({ err, signal }) => {
-  if (err) app.log.fatal({ err }, 'the process ends after an error that nothing caught')
-  else app.log.info({ signal }, 'stopping')
-  await app.close()
-})
-
-await app.listen({ host: config.HOST, port: config.PORT })
+// Each is loaded where it runs: the process that watches over others needs little memory.
+if (config.WORKERS > 1 && cluster.isPrimary) {
+  const { runSeveral } = await import('./run-several.ts')
+  runSeveral(config)
+} else {
+  const { serve } = await import('./serve.ts')
+  await serve(config)
+}

@@ -1,5 +1,5 @@
-import closeWithGrace from 'close-with-grace'
 import { loadWorkerConfig } from './config.ts'
+import { endGracefully } from './end-gracefully.ts'
 import { loadOrExit } from './load-or-exit.ts'
 import { buildWorker } from './worker-app.ts'
 
@@ -9,11 +9,7 @@ const STOP_WITHIN_MS = 12_000
 const config = loadOrExit(loadWorkerConfig)
 const app = await buildWorker(config)
 
-closeWithGrace({ delay: STOP_WITHIN_MS }, async ({ err, signal }) => {
-  if (err) app.log.fatal({ err }, 'the process ends after an error that nothing caught')
-  else app.log.info({ signal }, 'stopping')
-  await app.close()
-})
+endGracefully(app, { pauseMs: 0, finishWithinMs: STOP_WITHIN_MS })
 
 if (config.METRICS_PORT === undefined) await app.ready()
 else await app.listen({ host: config.HOST, port: config.METRICS_PORT })

@@ -16,6 +16,7 @@ type Check = () => Promise<unknown>
 /** Gathers what the service needs before it can serve, and asks each part how it is. */
 function createReadiness(onFailure: (name: string, error: unknown) => void) {
   const checks = new Map<string, () => Promise<boolean>>()
+  let isStopping = false
 
   function add(name: string, check: Check): void {
     let result: Promise<boolean> | undefined
@@ -34,6 +35,13 @@ function createReadiness(onFailure: (name: string, error: unknown) => void) {
 
   return {
     add,
+    /** From now on whoever distributes requests should send them elsewhere. */
+    announceStop(): void {
+      isStopping = true
+    },
+    get isStopping(): boolean {
+      return isStopping
+    },
     /** Every part by its name, and whether it can be used. */
     async report(): Promise<Record<string, boolean>> {
       const entries = [...checks].map(async ([name, check]) => [name, await check()] as const)

@@ -3,7 +3,7 @@ import fp from 'fastify-plugin'
 
 const PartState = Type.Enum(['ok', 'unavailable'])
 const Readiness = Type.Object({
-  status: Type.Enum(['ready', 'not_ready']),
+  status: Type.Enum(['ready', 'not_ready', 'stopping']),
   checks: Type.Record(Type.String(), PartState),
 })
 
@@ -19,6 +19,7 @@ const health: FastifyPluginAsyncTypebox = async (app) => {
     '/readyz',
     { exposeHeadRoute: true, schema: { response: { 200: Readiness, 503: Readiness } } },
     async (_request, reply) => {
+      if (app.readiness.isStopping) return reply.code(503).send({ status: 'stopping', checks: {} })
       const report = Object.entries(await app.readiness.report())
       const isReady = report.every(([, isUsable]) => isUsable)
       const checks = Object.fromEntries(

@@ -4,30 +4,12 @@ import { connect } from 'node:net'
 import { describe, test } from 'node:test'
 import { api, caller } from '../../local-cloud/directory.ts'
 import { startCloud } from '../helpers/cloud.ts'
-import { eventually, freePort, run, start } from '../helpers/processes.ts'
+import { eventually, run } from '../helpers/processes.ts'
+import { SERVER, startService } from '../helpers/service.ts'
 
 const cloud = await startCloud()
-const SERVER = ['--import', './tools/require-node.mjs', 'src/server.ts']
-
-/** `npm start` as a process, configured by its environment alone. */
-async function startService(t: Parameters<typeof start>[0], changes: Record<string, string> = {}) {
-  const port = await freePort()
-  const env = { ...process.env, ...cloud.serviceEnv, PORT: String(port), ...changes }
-  const service = start(t, process.execPath, SERVER, { env })
-  const url = `http://127.0.0.1:${port}`
-  await eventually(
-    () =>
-      fetch(`${url}/healthz`).then(
-        ({ ok }) => ok,
-        () => false,
-      ),
-    `listens: ${service.output()}`,
-  )
-  return { ...service, url, port }
-}
-
 test('serves a real token from the real token endpoint, and the code is on the queue', async (t) => {
-  const { url } = await startService(t)
+  const { url } = await startService(t, cloud)
   const token = await getToken()
   const response = await fetch(`${url}/api/v1/getcode`, { headers: { authorization: `Bearer ${token}` } })
   assert.equal(response.status, 200)
@@ -35,7 +17,7 @@ test('serves a real token from the real token endpoint, and the code is on the q
 })
 
 test('writes no token, no key, no header and no code into any line of its log', async (t) => {
-  const { url, output, child, exited } = await startService(t, { LOG_LEVEL: 'trace' })
+  const { url, output, child, exited } = await startService(t, cloud, { LOG_LEVEL: 'trace' })
   const token = await getToken()
   const forged = await cloud.tokens.forApi(caller, {}, { kid: 'unknown' })
   const authorization = `Bearer ${token}`
@@ -104,7 +86,7 @@ describe('over a real connection, refuses', () => {
   ]
   for (const [what, headers, status, code] of attempts) {
     test(`${what}: ${status} ${code}`, async (t) => {
-      const { port } = await startService(t)
+      const { port } = await startService(t, cloud)
       const answer = await sendRaw(port, [
         'GET /api/v1/getcode HTTP/1.1',
         'Host: localhost',
@@ -117,24 +99,11 @@ describe('over a real connection, refuses', () => {
   }
 })
 
-test('finishes a request in flight when it is told to stop, and ends with 0', async (t) => {
-  const { url, child, exited } = await startService(t)
-  const headers = { authorization: `Bearer ${await getToken()}` }
-  await fetch(`${url}/api/v1/getcode`, { headers })
-  cloud.faults.set('numberApi', { latencyMs: 800 })
-  t.after(() => cloud.faults.clear())
-  const inFlight = fetch(`${url}/api/v1/getcode`, { headers })
-  await new Promise((resolve) => setTimeout(resolve, 200))
-  child.kill('SIGTERM')
-  assert.equal((await inFlight).status, 200)
-  assert.equal(await exited, 0)
-})
-
 test('listens while everything around it is down, and says so', async (t) => {
   for (const part of ['entra', 'keyVault', 'numberApi', 'managedIdentity'] as const)
     cloud.faults.set(part, { outage: true })
   t.after(() => cloud.faults.clear())
-  const { url } = await startService(t)
+  const { url } = await startService(t, cloud)
   const ready = await fetch(`${url}/readyz`)
   assert.equal(ready.status, 503)
   const { checks } = Object(await ready.json())
@@ -168,7 +137,7 @@ test('an older Node is told what is needed', async (t) => {
 })
 
 test('says which address is taken, in a line and without a stack trace to read', async (t) => {
-  const { port } = await startService(t)
+  const { port } = await startService(t, cloud)
   const { status, output } = await run(t, process.execPath, SERVER, {
     env: { ...process.env, ...cloud.serviceEnv, PORT: String(port) },
   })

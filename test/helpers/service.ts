@@ -1,0 +1,23 @@
+import type { LocalCloud } from '../../local-cloud/cloud.ts'
+import { eventually, freePort, start } from './processes.ts'
+
+export const SERVER = ['--import', './tools/require-node.mjs', 'src/server.ts']
+
+/** `npm start` as a process, configured by its environment alone; resolves when it listens. */
+export async function startService(
+  t: Parameters<typeof start>[0],
+  cloud: LocalCloud,
+  changes: Readonly<Record<string, string>> = {},
+) {
+  const port = await freePort()
+  const env = { ...process.env, ...cloud.serviceEnv, PORT: String(port), ...changes }
+  const service = start(t, process.execPath, SERVER, { env })
+  const url = `http://127.0.0.1:${port}`
+  const isListening = () =>
+    fetch(`${url}/healthz`).then(
+      ({ ok }) => ok,
+      () => false,
+    )
+  await eventually(isListening, `listens: ${service.output()}`)
+  return { ...service, url, port }
+}
