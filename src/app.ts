@@ -1,10 +1,10 @@
-import rateLimit from '@fastify/rate-limit'
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox'
 import Fastify, { type FastifyInstance, type FastifyRequest, LogController } from 'fastify'
 import { createCredential } from './azure/credential.ts'
 import type { Config } from './config.ts'
 import { listIssuers } from './issuers.ts'
 import { createLoggerOptions } from './logging.ts'
+import callerLimits from './plugins/caller-limits.ts'
 import codesTable from './plugins/codes-table.ts'
 import entraAuth from './plugins/entra-auth/index.ts'
 import gracefulClose from './plugins/graceful-close.ts'
@@ -12,7 +12,8 @@ import graph from './plugins/graph.ts'
 import guessLimit from './plugins/guess-limit.ts'
 import keyVault from './plugins/key-vault.ts'
 import numberApi from './plugins/number-api.ts'
-import problemDetails, { answerError, rateLimited } from './plugins/problem-details.ts'
+import overload from './plugins/overload.ts'
+import problemDetails, { answerClientError, answerError } from './plugins/problem-details.ts'
 import readiness from './plugins/readiness.ts'
 import requestLog from './plugins/request-log.ts'
 import storageQueue from './plugins/storage-queue.ts'
@@ -26,7 +27,10 @@ import verifyCode from './routes/verify-code.ts'
 /** A token may have 16 KiB; with Node's default of 16 KiB for all headers, a longer one would be refused unexplained. */
 const MAX_HEADER_BYTES = 32 * 1024
 const MAX_BODY_BYTES = 16 * 1024
-const MINUTE_MS = 60_000
+/** To send all headers, and then the body too: more than any honest client needs for 48 KiB, and an end to slow ones. */
+const HEADERS_TIMEOUT_MS = 10_000
+const REQUEST_TIMEOUT_MS = 15_000
+const CONNECTIONS_CHECKED_EVERY_MS = 2_000
 /** Far from enough to find one of some 10¹³ codes, and plenty for people's typing errors behind one caller. */
 const WRONG_CODES_PER_MINUTE = 100
 
@@ -39,9 +43,15 @@ export async function buildApp(config: Config): Promise<FastifyInstance> {
     trustProxy: parseTrustProxy(config.TRUST_PROXY),
     // Faults that Fastify finds before any plugin has its say, such as a URL that cannot be decoded.
     frameworkErrors: answerError,
+    clientErrorHandler: answerClientError,
     genReqId: () => crypto.randomUUID(),
     bodyLimit: MAX_BODY_BYTES,
-    http: { maxHeaderSize: MAX_HEADER_BYTES },
+    http: {
+      maxHeaderSize: MAX_HEADER_BYTES,
+      headersTimeout: HEADERS_TIMEOUT_MS,
+      connectionsCheckingInterval: CONNECTIONS_CHECKED_EVERY_MS,
+    },
+    requestTimeout: REQUEST_TIMEOUT_MS,
     // A HEAD request must not issue a code; routes that have a harmless GET opt in.
     exposeHeadRoutes: false,
     // A number is not a text: what has the wrong type is refused, not converted.
@@ -102,14 +112,8 @@ export async function buildApp(config: Config): Promise<FastifyInstance> {
 
   await app.register(async (api) => {
     api.entraAuth.protect(api)
-    await api.register(rateLimit, {
-      max: config.RATE_LIMIT_PER_MINUTE,
-      timeWindow: MINUTE_MS,
-      enableDraftSpec: true,
-      // Runs behind the authentication, so that nobody uses up another's allowance.
-      keyGenerator: nameCaller,
-      errorResponseBuilder: (_request, { max, ttl }) => rateLimited(max, Math.ceil(ttl / 1_000)),
-    })
+    await api.register(callerLimits, { maxPerMinute: config.RATE_LIMIT_PER_MINUTE, keyGenerator: nameCaller })
+    await api.register(overload, { maxConcurrent: config.MAX_CONCURRENT_REQUESTS, keyGenerator: nameCaller })
     await api.register(getcode)
     await api.register(verifyCode)
     await api.register(helloGraph)

@@ -84,6 +84,12 @@ export const ConfigSchema = Type.Object({
     expects: 'a number of requests, 1 or more',
     example: '600',
   }),
+  MAX_CONCURRENT_REQUESTS: Type.Integer({
+    default: 120,
+    minimum: 1,
+    expects: 'a number of requests, 1 or more',
+    example: '120',
+  }),
 
   ENTRA_TENANT_ID: Type.String({
     pattern: `^(?:${guidPattern}|organizations)$`,

@@ -72,6 +72,7 @@ type UnavailableCode =
   | 'secret_unavailable'
   | 'queue_unavailable'
   | 'codes_unavailable'
+  | 'overloaded'
 
 /** Something that this service needs is out of reach for now: 503, and the same request may be sent again. */
 export class UnavailableError extends PublicError {

@@ -34,6 +34,7 @@ test('takes the defaults of the contract', () => {
     TRUST_PROXY: 'false',
     RATE_LIMIT_PER_MINUTE: 600,
     TOKEN_CACHE_SIZE: 10_000,
+    MAX_CONCURRENT_REQUESTS: 120,
     WORKERS: 1,
     STOP_PAUSE_MS: 3_000,
     ENTRA_ALLOWED_TENANT_IDS: [],

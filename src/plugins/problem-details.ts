@@ -1,12 +1,21 @@
-import type { FastifyError, FastifyPluginAsync, FastifyReply, FastifyRequest } from 'fastify'
+import { STATUS_CODES } from 'node:http'
+import type { Socket } from 'node:net'
+import type {
+  ConnectionError,
+  FastifyError,
+  FastifyInstance,
+  FastifyPluginAsync,
+  FastifyReply,
+  FastifyRequest,
+} from 'fastify'
 import fp from 'fastify-plugin'
-import { PublicError } from '../errors.ts'
+import { CallerGoneError, PublicError } from '../errors.ts'
 
 const METHODS = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS']
 
 /** The one error handler: everything that is thrown becomes problem details (RFC 9457). */
 export function answerError(error: unknown, request: FastifyRequest, reply: FastifyReply): FastifyReply {
-  const problem = toPublicError(error)
+  const problem = toPublicError(error, request)
   const { code, status, detail } = problem
   request.problem = code
   if (status >= 500) request.log.error({ err: error, problem: code }, detail)
@@ -15,6 +24,42 @@ export function answerError(error: unknown, request: FastifyRequest, reply: Fast
     .headers({ 'cache-control': 'no-store', ...problem.headers })
     .type('application/problem+json')
     .send(problem.toProblem(request.id))
+}
+
+/** What Node finds wrong with a connection before there is a request, by Node's code for it. */
+const CLIENT_ERRORS: Readonly<Record<string, PublicError>> = {
+  ERR_HTTP_REQUEST_TIMEOUT: clientError(
+    408,
+    'request_timeout',
+    'Request timeout.',
+    'The request took too long to come.',
+  ),
+  HPE_HEADER_OVERFLOW: clientError(431, 'headers_too_large', 'The headers are too large.', 'Send shorter headers.'),
+}
+const NOT_HTTP = clientError(
+  400,
+  'request_invalid',
+  'The request is not valid.',
+  'This is not a valid HTTP/1.1 request.',
+)
+
+/** Answers what is no HTTP request, or never became a whole one, and ends the connection. */
+export function answerClientError(this: FastifyInstance, error: ConnectionError, socket: Socket): void {
+  if (error.code === 'ECONNRESET' || !socket.writable) {
+    socket.destroy()
+    return
+  }
+  const problem = CLIENT_ERRORS[error.code] ?? NOT_HTTP
+  this.log.debug({ remoteAddress: socket.remoteAddress, reason: error.code, problem: problem.code }, 'not a request')
+  const body = JSON.stringify(problem.toProblem(crypto.randomUUID()))
+  const headers = {
+    'content-type': 'application/problem+json; charset=utf-8',
+    'content-length': Buffer.byteLength(body),
+    'cache-control': 'no-store',
+    connection: 'close',
+  }
+  const lines = Object.entries(headers).map(([name, value]) => `${name}: ${value}`)
+  socket.end([`HTTP/1.1 ${problem.status} ${STATUS_CODES[problem.status]}`, ...lines, '', body].join('\r\n'))
 }
 
 /** No route has this method and URL: 405 when another method has, 404 otherwise (RFC 9110, section 15.5.6). */
@@ -36,8 +81,10 @@ export function rateLimited(limitPerMinute: number, retryAfterSeconds: number): 
   return clientError(429, 'rate_limited', 'Too many requests.', detail, headers)
 }
 
-function toPublicError(error: unknown): PublicError {
+function toPublicError(error: unknown, { raw }: FastifyRequest): PublicError {
   if (error instanceof PublicError) return error
+  // The body broke off, and the parser says so in Node's words.
+  if (raw.readableAborted) return new CallerGoneError()
   return (isFastifyError(error) && fromFastify(error)) || internalError(error)
 }
 

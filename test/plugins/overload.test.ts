@@ -1,0 +1,62 @@
+import assert from 'node:assert/strict'
+import { describe, test } from 'node:test'
+import { caller } from '../../local-cloud/directory.ts'
+import { startApp } from '../helpers/app.ts'
+import { startCloud } from '../helpers/cloud.ts'
+import { assertProblem } from '../helpers/problem.ts'
+import { eventually } from '../helpers/processes.ts'
+
+const cloud = await startCloud()
+const headersOf = async (...who: Parameters<typeof cloud.tokens.forApi>) => ({
+  authorization: `Bearer ${await cloud.tokens.forApi(...who)}`,
+})
+const one = await headersOf(caller)
+const another = await headersOf(caller, { azp: 'another-client' })
+
+describe('an endpoint with all its places taken', () => {
+  test('refuses at once, keeps places for others, and takes nothing from other endpoints', async (t) => {
+    const app = await startApp(t, cloud, { MAX_CONCURRENT_REQUESTS: '6' })
+    // An injection of its own begins only when somebody waits for it.
+    const getcode = async (headers = one) => await app.inject({ url: '/api/v1/getcode', headers })
+    // Twice each, so that their tokens are served from memory, and in the order in which they come.
+    for (const headers of [one, another, one, another]) assert.equal((await getcode(headers)).statusCode, 200)
+    cloud.faults.set('numberApi', { latencyMs: 700 })
+    t.after(() => cloud.faults.clear())
+
+    const startedAt = performance.now()
+    const flood = Array.from({ length: 9 }, () => getcode())
+    const other = getcode(another)
+    const tooMany = await getcode(another)
+    assertProblem(tooMany, { status: 503, code: 'overloaded' })
+    assert.equal(tooMany.headers['retry-after'], '1')
+    const verified = await app.inject({
+      url: '/api/v1/codes/verify',
+      method: 'POST',
+      headers: another,
+      body: { code: 'abc-1-def' },
+    })
+    assert.equal(verified.statusCode, 200)
+    assert.ok(performance.now() - startedAt < 700, 'none of that waited')
+
+    const statuses = (await Promise.all(flood)).map(({ statusCode }) => statusCode).sort()
+    assert.deepEqual(statuses, [200, 200, 200, 200, 200, 503, 503, 503, 503])
+    assert.equal((await other).statusCode, 200)
+    cloud.faults.clear()
+    assert.equal((await getcode()).statusCode, 200)
+  })
+
+  test('has a place again when a caller hangs up', async (t) => {
+    const app = await startApp(t, cloud, { MAX_CONCURRENT_REQUESTS: '1' })
+    const url = `${await app.listen({ port: 0 })}/api/v1/getcode`
+    assert.equal((await fetch(url, { headers: one })).status, 200)
+    cloud.faults.set('numberApi', { latencyMs: 4_000 })
+    t.after(() => cloud.faults.clear())
+    const hangUp = new AbortController()
+    const gone = fetch(url, { headers: one, signal: hangUp.signal }).catch(() => undefined)
+    await eventually(async () => (await fetch(url, { headers: one })).status === 503, 'the place is taken')
+    hangUp.abort()
+    await gone
+    cloud.faults.clear()
+    await eventually(async () => (await fetch(url, { headers: one })).status === 200, 'the place is free', 2_000)
+  })
+})
