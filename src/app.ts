@@ -1,6 +1,7 @@
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox'
 import Fastify, { type FastifyInstance, type FastifyRequest, LogController } from 'fastify'
 import { createCredential } from './azure/credential.ts'
+import { NO_DEADLINE } from './azure/deadline.ts'
 import type { Config } from './config.ts'
 import { listIssuers } from './issuers.ts'
 import { createLoggerOptions } from './logging.ts'
@@ -15,6 +16,7 @@ import numberApi from './plugins/number-api.ts'
 import overload from './plugins/overload.ts'
 import problemDetails, { answerClientError, answerError } from './plugins/problem-details.ts'
 import readiness from './plugins/readiness.ts'
+import requestDeadline from './plugins/request-deadline.ts'
 import requestLog from './plugins/request-log.ts'
 import storageQueue from './plugins/storage-queue.ts'
 import getcode from './routes/getcode.ts'
@@ -31,6 +33,8 @@ const MAX_BODY_BYTES = 16 * 1024
 const HEADERS_TIMEOUT_MS = 10_000
 const REQUEST_TIMEOUT_MS = 15_000
 const CONNECTIONS_CHECKED_EVERY_MS = 2_000
+/** All that a request waits for together; each neighbour has a shorter time of its own. */
+const ANSWER_WITHIN_MS = 15_000
 /** Far from enough to find one of some 10¹³ codes, and plenty for people's typing errors behind one caller. */
 const WRONG_CODES_PER_MINUTE = 100
 
@@ -58,6 +62,7 @@ export async function buildApp(config: Config): Promise<FastifyInstance> {
     ajv: { customOptions: { coerceTypes: false } },
   }).withTypeProvider<TypeBoxTypeProvider>()
 
+  await app.register(requestDeadline, { timeoutMs: ANSWER_WITHIN_MS })
   await app.register(requestLog)
   await app.register(problemDetails)
   await app.register(gracefulClose)
@@ -104,7 +109,7 @@ export async function buildApp(config: Config): Promise<FastifyInstance> {
   app.readiness.add('keyVault', app.numberApi.refreshAccessKey)
   app.readiness.add('queue', app.queue.assertReady)
   app.readiness.add('table', app.codesTable.assertReady)
-  app.readiness.add('numberApi', app.numberApi.fetchNumber)
+  app.readiness.add('numberApi', (signal) => app.numberApi.fetchNumber({ ...NO_DEADLINE, signal }))
 
   await app.register(home)
   await app.register(health)

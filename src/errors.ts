@@ -72,6 +72,8 @@ type UnavailableCode =
   | 'secret_unavailable'
   | 'queue_unavailable'
   | 'codes_unavailable'
+  | 'number_api_unavailable'
+  | 'graph_unavailable'
   | 'overloaded'
 
 /** Something that this service needs is out of reach for now: 503, and the same request may be sent again. */
@@ -88,20 +90,40 @@ export class UnavailableError extends PublicError {
   }
 }
 
+interface OutsideFault {
+  /** HTTP status that came; none when there was no answer. */
+  upstreamStatus?: number | undefined
+  /** Milliseconds after which it wants to be asked again. */
+  retryAfterMs?: number | undefined
+  cause?: unknown
+}
+
+/** A service that this one asks on a caller's behalf did not give a usable answer: 502, or 504 when it gave none in time. */
+export abstract class OutsideError extends PublicError {
+  readonly isTimeout: boolean
+  /** Whether it failed, rather than answered something of no use: the same request may go well a little later. */
+  readonly isOutage: boolean
+  readonly retryAfterMs: number | undefined
+
+  constructor(title: string, code: string, detail: string, { upstreamStatus, retryAfterMs, cause }: OutsideFault) {
+    const isTimeout = code.endsWith('_timeout')
+    const extensions = upstreamStatus === undefined ? {} : { upstreamStatus }
+    super({ status: isTimeout ? 504 : 502, code, title, detail, cause, extensions })
+    this.isTimeout = isTimeout
+    this.isOutage =
+      isTimeout || (code.endsWith('_failed') && (upstreamStatus ?? 500) >= 500) || upstreamStatus === TOO_MANY_REQUESTS
+    this.retryAfterMs = retryAfterMs
+  }
+}
+
+const TOO_MANY_REQUESTS = 429
+
 type NumberApiCode = 'number_api_failed' | 'number_api_invalid' | 'number_api_timeout'
 
-/** The third party's number API did not give a usable answer: 502, or 504 when it gave none in time. */
-export class NumberApiError extends PublicError {
-  constructor(code: NumberApiCode, detail: string, options: { upstreamStatus?: number; cause?: unknown } = {}) {
-    const { upstreamStatus, cause } = options
-    super({
-      status: code === 'number_api_timeout' ? 504 : 502,
-      code,
-      title: 'Could not get you a code.',
-      detail,
-      cause,
-      ...(upstreamStatus !== undefined && { extensions: { upstreamStatus } }),
-    })
+/** The third party's number API did not give a usable answer. */
+export class NumberApiError extends OutsideError {
+  constructor(code: NumberApiCode, detail: string, fault: OutsideFault = {}) {
+    super('Could not get you a code.', code, detail, fault)
   }
 }
 
@@ -117,18 +139,10 @@ export class CallerGoneError extends PublicError {
 
 type GraphCode = 'graph_failed' | 'graph_forbidden' | 'graph_timeout'
 
-/** Microsoft Graph did not give a usable answer: 502, or 504 when it gave none in time. */
-export class GraphError extends PublicError {
-  constructor(code: GraphCode, detail: string, options: { upstreamStatus?: number | undefined; cause?: unknown } = {}) {
-    const { upstreamStatus, cause } = options
-    super({
-      status: code === 'graph_timeout' ? 504 : 502,
-      code,
-      title: 'Microsoft Graph did not answer for you.',
-      detail,
-      cause,
-      ...(upstreamStatus !== undefined && { extensions: { upstreamStatus } }),
-    })
+/** Microsoft Graph did not give a usable answer. */
+export class GraphError extends OutsideError {
+  constructor(code: GraphCode, detail: string, fault: OutsideFault = {}) {
+    super('Microsoft Graph did not answer for you.', code, detail, fault)
   }
 }
 

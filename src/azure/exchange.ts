@@ -34,6 +34,12 @@ export class ExchangeTimeoutError extends Error {
   override readonly name = 'ExchangeTimeoutError'
 }
 
+/** Whether an answer, or a connection, did not come in time, whoever says so: this module, undici, or `withDeadline`. */
+export function isTimeout(error: unknown): boolean {
+  if (error instanceof ExchangeTimeoutError) return true
+  return error instanceof Error && 'code' in error && /^(?:UND_ERR_\w*TIMEOUT|ETIMEDOUT)$/.test(String(error.code))
+}
+
 /** Its signal was aborted. */
 class ExchangeStoppedError extends Error {
   override readonly name = 'ExchangeStoppedError'

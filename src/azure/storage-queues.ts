@@ -48,11 +48,12 @@ export function createStorageQueues({ urls, onFailure, ...options }: StorageQueu
      * Puts a message on one queue, each in its turn; when that fails, on the next. One that failed is left alone for 5 s.
      * Resolves once a queue has acknowledged the message. After a failure that left open whether the first queue has it,
      * it may be on two.
-     * @throws {UnavailableError} `queue_unavailable` when none took it within 5 s
+     * @param withinMs milliseconds that somebody waits for it; 5 s at most are spent
+     * @throws {UnavailableError} `queue_unavailable` when none took it in that time
      * @throws {UnsendableMessageError} when no queue takes such a text, and then nothing was sent
      */
-    async sendMessage(text: string): Promise<void> {
-      const endsAtMs = performance.now() + SEND_TIMEOUT_MS
+    async sendMessage(text: string, withinMs: number = SEND_TIMEOUT_MS): Promise<void> {
+      const endsAtMs = performance.now() + Math.max(0, Math.min(withinMs, SEND_TIMEOUT_MS))
       let failure: unknown
       const order = rotation.next(performance.now())
       for (const [index, queue] of order.entries()) {

@@ -1,12 +1,13 @@
+import type { Deadline } from '../azure/deadline.ts'
 import type { StorageQueue } from '../azure/storage-queue.ts'
 import { CallerGoneError } from '../errors.ts'
 import { createCode, type IssuedCode } from './code.ts'
 
 interface IssueOptions {
-  numberApi: { fetchNumber(signal?: AbortSignal): Promise<number> }
+  numberApi: { fetchNumber(deadline: Deadline): Promise<number> }
   queue: Pick<StorageQueue, 'sendMessage'>
-  /** Fires when the caller is gone. Heeded until the code is on its way to the queue, which is then finished. */
-  signal?: AbortSignal
+  /** Whether the caller is gone is heeded until the code is on its way to the queue, which is then finished. */
+  deadline: Deadline
 }
 
 /**
@@ -14,13 +15,13 @@ interface IssueOptions {
  * the queue has not.
  * @param nowMs milliseconds since the epoch
  * @throws {CallerGoneError} or {NumberApiError}, and then nothing is on the queue
- * @throws {UnavailableError} `secret_unavailable` or `queue_unavailable`
+ * @throws {UnavailableError} `secret_unavailable`, `number_api_unavailable` or `queue_unavailable`
  */
 export async function issueCode(options: IssueOptions, nowMs: number = Date.now()): Promise<IssuedCode> {
-  const { numberApi, queue, signal } = options
-  const code = createCode(await numberApi.fetchNumber(signal))
-  if (signal?.aborted) throw new CallerGoneError()
+  const { numberApi, queue, deadline } = options
+  const code = createCode(await numberApi.fetchNumber(deadline))
+  if (deadline.signal?.aborted) throw new CallerGoneError()
   const issued = { code, timestamp: new Date(nowMs).toISOString() }
-  await queue.sendMessage(JSON.stringify(issued))
+  await queue.sendMessage(JSON.stringify(issued), deadline.leftMs())
   return issued
 }

@@ -1,11 +1,12 @@
 /**
  * Runs `work` with a signal that fires after `timeoutMs`, and rejects then even when `work` does not heed it.
- * @throws {Error} 'no answer within … ms', or whatever `work` rejects with
+ * @throws {Error} with the code `ETIMEDOUT`, or whatever `work` rejects with
  */
 export async function withDeadline<T>(work: (signal: AbortSignal) => Promise<T>, timeoutMs: number): Promise<T> {
   const signal = AbortSignal.timeout(timeoutMs)
   const deadline = Promise.withResolvers<never>()
-  const giveUp = () => deadline.reject(new Error(`no answer within ${timeoutMs} ms`))
+  const giveUp = () =>
+    deadline.reject(Object.assign(new Error(`no answer within ${timeoutMs} ms`), { code: 'ETIMEDOUT' }))
   signal.addEventListener('abort', giveUp, { once: true })
   try {
     return await Promise.race([work(signal), deadline.promise])

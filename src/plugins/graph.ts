@@ -2,21 +2,23 @@ import type { FastifyPluginAsync } from 'fastify'
 import fp from 'fastify-plugin'
 import { Type } from 'typebox'
 import { Value } from 'typebox/value'
-import type { Dispatcher } from 'undici'
 import {
   type ApiCredential,
   createConfidentialClient,
   UserInteractionNeededError,
 } from '../azure/confidential-client.ts'
+import { createConnections } from '../azure/connections.ts'
 import type { Credential } from '../azure/credential.ts'
-import { GraphError, InsufficientClaimsError, NotConfiguredError, PublicError } from '../errors.ts'
+import type { Deadline } from '../azure/deadline.ts'
+import { type Answer, isTimeout } from '../azure/exchange.ts'
+import { CallerGoneError, GraphError, InsufficientClaimsError, NotConfiguredError, PublicError } from '../errors.ts'
 import { withDeadline } from './deadline.ts'
+import { createOutsideCalls, type OutsideCalls, parseRetryAfter } from './outside-calls.ts'
 
 /** From the first token request to the last byte. */
 const DEADLINE_MS = 5_000
-const CONNECTIONS = 16
-/** Graph throttles with 429 and `Retry-After` ('Microsoft Graph throttling guidance'); the deadline bounds it all. */
-const RETRY = { maxRetries: 3, minTimeout: 200, maxTimeout: 5_000, statusCodes: [429, 500, 502, 503, 504] }
+/** Some members of one object; Graph's own limit for them is far below. */
+const MAX_BODY_BYTES = 64 * 1_024
 /** Entra's audience for managed identities as federated credentials. */
 const TOKEN_EXCHANGE_SCOPE = 'api://AzureADTokenExchange/.default'
 
@@ -43,6 +45,12 @@ interface GraphOptions {
   b2c?: B2cDirectory | undefined
 }
 
+interface Question {
+  path: string
+  /** What this service must have been granted for it. */
+  permission: string
+}
+
 interface Tokens {
   own(): Promise<string>
   onBehalfOf(assertion: string, tenantId: string): Promise<string>
@@ -51,50 +59,61 @@ interface Tokens {
 }
 
 /** Microsoft Graph, asked as this service, as a user, or in the B2C tenant's directory. */
-function createGraph(baseUrl: string, tokens: Tokens) {
-  const { origin } = new URL(baseUrl)
-  let pool: Promise<Dispatcher> | undefined
+function createGraph(baseUrl: string, tokens: Tokens, calls: OutsideCalls) {
+  const connections = createConnections(new URL(baseUrl).origin, DEADLINE_MS)
 
-  /** Loaded with the first question: most requests have none for Graph. */
-  async function connect(): Promise<Dispatcher> {
-    const { interceptors, Pool } = await import('undici')
-    return new Pool(origin, { connections: CONNECTIONS }).compose(interceptors.retry(RETRY))
+  async function ask(
+    { path, permission }: Question,
+    token: string,
+    { leftMs, signal }: Deadline,
+  ): Promise<GraphObject> {
+    const answer = await connections.exchange({
+      method: 'GET',
+      path: `/v1.0${path}`,
+      headers: { authorization: `Bearer ${token}`, accept: 'application/json' },
+      timeoutMs: Math.max(0, leftMs()),
+      maxBytes: MAX_BODY_BYTES,
+      signal,
+    })
+    return parseAnswer(answer, permission)
   }
 
-  async function get(path: string, permission: string, getToken: () => Promise<string>): Promise<GraphObject> {
-    return await withDeadline(async (signal) => {
-      const token = await getToken()
-      const headers = { authorization: `Bearer ${token}`, accept: 'application/json' }
-      pool ??= connect()
-      const dispatcher = await pool
-      const response = await dispatcher.request({ origin, method: 'GET', path: `/v1.0${path}`, headers, signal })
-      return await parseAnswer(response, permission)
-    }, DEADLINE_MS).catch((error: unknown) => {
-      throw translate(error)
-    })
+  async function get(question: Question, getToken: () => Promise<string>, caller: Deadline): Promise<GraphObject> {
+    const { signal } = caller
+    const timeoutMs = Math.max(0, Math.min(DEADLINE_MS, caller.leftMs()))
+    const endsAt = performance.now() + timeoutMs
+    const deadline = { signal, leftMs: () => endsAt - performance.now() }
+    try {
+      const token = await withDeadline(getToken, timeoutMs)
+      return await calls.run(deadline, () => ask(question, token, deadline).catch(rethrow))
+    } catch (error) {
+      if (signal?.aborted) throw new CallerGoneError()
+      return rethrow(error)
+    }
   }
 
   return {
-    async getServicePrincipal(clientId: string): Promise<GraphObject> {
-      return await get(servicePrincipal(clientId), 'Application.Read.All', tokens.own)
+    async getServicePrincipal(clientId: string, deadline: Deadline): Promise<GraphObject> {
+      return await get(servicePrincipal(clientId), tokens.own, deadline)
     },
-    async getMe(assertion: string, tenantId: string): Promise<GraphObject> {
-      const select = '$select=id,displayName,userPrincipalName,mail'
-      return await get(`/me?${select}`, 'User.Read', () => tokens.onBehalfOf(assertion, tenantId))
+    async getMe(assertion: string, tenantId: string, deadline: Deadline): Promise<GraphObject> {
+      const path = '/me?$select=id,displayName,userPrincipalName,mail'
+      return await get({ path, permission: 'User.Read' }, () => tokens.onBehalfOf(assertion, tenantId), deadline)
     },
-    async getB2cServicePrincipal(clientId: string): Promise<GraphObject> {
-      return await get(servicePrincipal(clientId), 'Application.Read.All', configured(tokens.b2c))
+    async getB2cServicePrincipal(clientId: string, deadline: Deadline): Promise<GraphObject> {
+      return await get(servicePrincipal(clientId), configured(tokens.b2c), deadline)
     },
-    async getB2cUser(objectId: string): Promise<GraphObject> {
+    async getB2cUser(objectId: string, deadline: Deadline): Promise<GraphObject> {
       const path = `/users/${encodeURIComponent(objectId)}?$select=id,displayName`
-      return await get(path, 'User.Read.All', configured(tokens.b2c))
+      return await get({ path, permission: 'User.Read.All' }, configured(tokens.b2c), deadline)
     },
-    close: async () => await (await pool)?.close(),
+    close: connections.close,
   }
 }
 
-function servicePrincipal(clientId: string): string {
-  return `/servicePrincipals(appId='${encodeURIComponent(clientId)}')?$select=id,appId,displayName`
+function servicePrincipal(clientId: string): Question {
+  const path = `/servicePrincipals(appId='${encodeURIComponent(clientId)}')?$select=id,appId,displayName`
+  return { path, permission: 'Application.Read.All' }
 }
 
 function configured(getToken: Tokens['b2c']): () => Promise<string> {
@@ -106,37 +125,40 @@ function configured(getToken: Tokens['b2c']): () => Promise<string> {
   ])
 }
 
-async function parseAnswer({ statusCode, body }: Dispatcher.ResponseData, permission: string): Promise<GraphObject> {
-  if (statusCode === 401 || statusCode === 403) {
-    await body.dump()
+function parseAnswer({ status, headers, body }: Answer, permission: string): GraphObject {
+  if (status === 401 || status === 403) {
     const detail = `Microsoft Graph refused this service. Grant it the permission ${permission}, with admin consent.`
-    throw new GraphError('graph_forbidden', detail, { upstreamStatus: statusCode })
+    throw new GraphError('graph_forbidden', detail, { upstreamStatus: status })
   }
-  if (statusCode !== 200) {
-    await body.dump()
-    throw new GraphError('graph_failed', `Microsoft Graph answered with status ${statusCode}.`, {
-      upstreamStatus: statusCode,
+  if (status !== 200) {
+    throw new GraphError('graph_failed', `Microsoft Graph answered with status ${status}.`, {
+      upstreamStatus: status,
+      retryAfterMs: parseRetryAfter(headers['retry-after'], Date.now()),
     })
   }
-  const answer = await body.json().catch(() => undefined)
+  const answer = parseJson(body)
   if (!Value.Check(GraphObject, answer))
     throw new GraphError('graph_failed', 'Microsoft Graph answered no JSON object.')
   const { '@odata.context': _context, ...object } = answer
   return object
 }
 
-function translate(cause: unknown): Error {
-  if (cause instanceof PublicError) return cause
-  if (cause instanceof UserInteractionNeededError) return new InsufficientClaimsError(cause.claims, cause)
-  if (cause instanceof Error && /^no answer within/.test(cause.message)) {
-    return new GraphError('graph_timeout', `Microsoft Graph did not answer within ${DEADLINE_MS} ms.`, { cause })
+/** @returns undefined, which JSON has no word for, when it is none */
+function parseJson(text: string | undefined): unknown {
+  try {
+    return JSON.parse(text ?? '')
+  } catch {
+    return undefined
   }
-  const upstreamStatus = cause instanceof Error && 'statusCode' in cause ? Number(cause.statusCode) : undefined
-  const detail =
-    upstreamStatus === undefined
-      ? 'Microsoft Graph, or a token for it, could not be had.'
-      : `Microsoft Graph answered with status ${upstreamStatus}.`
-  return new GraphError('graph_failed', detail, { cause, upstreamStatus })
+}
+
+function rethrow(cause: unknown): never {
+  if (cause instanceof PublicError) throw cause
+  if (cause instanceof UserInteractionNeededError) throw new InsufficientClaimsError(cause.claims, cause)
+  if (isTimeout(cause)) {
+    throw new GraphError('graph_timeout', `Microsoft Graph did not answer within ${DEADLINE_MS} ms.`, { cause })
+  }
+  throw new GraphError('graph_failed', 'Microsoft Graph, or a token for it, could not be had.', { cause })
 }
 
 declare module 'fastify' {
@@ -170,11 +192,13 @@ const graph: FastifyPluginAsync<GraphOptions> = async (app, options) => {
       clientId: b2c.clientId,
       readCredential: async () => ({ secret: await app.keyVault.getSecret(b2c.secretName) }),
     })
-  const api = createGraph(baseUrl, {
+  const tokens: Tokens = {
     own: () => getOwnToken(scope),
     onBehalfOf: (assertion, tenantId) => client.onBehalfOf(assertion, tenantId, [scope]),
     b2c: b2cClient && b2c && (() => b2cClient.clientCredentials(b2c.tenantId, [scope])),
-  })
+  }
+  const calls = createOutsideCalls({ name: 'graph', title: 'Microsoft Graph', log: app.log })
+  const api = createGraph(baseUrl, tokens, calls)
   app.decorate('graph', api)
   app.addHook('onClose', () => api.close())
 }

@@ -3,8 +3,10 @@ import fp from 'fastify-plugin'
 import { Type } from 'typebox'
 import { Compile } from 'typebox/compile'
 import { createConnections } from '../azure/connections.ts'
-import { type Answer, ExchangeTimeoutError } from '../azure/exchange.ts'
+import { type Deadline, NO_DEADLINE } from '../azure/deadline.ts'
+import { type Answer, isTimeout } from '../azure/exchange.ts'
 import { CallerGoneError, NumberApiError, UnavailableError } from '../errors.ts'
+import { createOutsideCalls, type OutsideCalls, parseRetryAfter } from './outside-calls.ts'
 import { createRefreshedValue, type RefreshedValue } from './refreshed-value.ts'
 
 /** A rotated access key is taken over within this time even when the number API still accepts the old one. */
@@ -28,28 +30,26 @@ interface NumberApiOptions {
 type AccessKey = Pick<RefreshedValue<string>, 'value' | 'refresh'>
 
 /** The third party's number API: `GET` with the key in `x-functions-key`, answered by `{"value": <integer>}`. */
-function createNumberApi(options: Omit<NumberApiOptions, 'secretName'>, accessKey: AccessKey) {
+function createNumberApi(options: Omit<NumberApiOptions, 'secretName'>, accessKey: AccessKey, calls: OutsideCalls) {
   const { origin, pathname, search } = new URL(options.endpoint)
   const connections = createConnections(origin, options.timeoutMs)
 
-  async function ask(key: string, signal: AbortSignal | undefined): Promise<Answer> {
+  async function ask(key: string, { signal, leftMs }: Deadline): Promise<Answer> {
+    const timeoutMs = Math.max(0, Math.min(options.timeoutMs, leftMs()))
     try {
       return await connections.exchange({
         method: 'GET',
         path: pathname + search,
         headers: { 'x-functions-key': key, accept: 'application/json' },
-        timeoutMs: options.timeoutMs,
+        timeoutMs,
         maxBytes: MAX_BODY_BYTES,
         signal,
       })
     } catch (cause) {
       if (signal?.aborted) throw new CallerGoneError()
       if (isTimeout(cause)) {
-        throw new NumberApiError(
-          'number_api_timeout',
-          `The number API did not answer within ${options.timeoutMs} ms.`,
-          { cause },
-        )
+        const detail = `The number API did not answer within ${Math.round(timeoutMs)} ms.`
+        throw new NumberApiError('number_api_timeout', detail, { cause })
       }
       throw new NumberApiError('number_api_failed', 'The number API could not be reached.', { cause })
     }
@@ -73,16 +73,18 @@ function createNumberApi(options: Omit<NumberApiOptions, 'secretName'>, accessKe
 
   return {
     /**
-     * @param signal ends the call early, because nobody waits for it any more
-     * @throws {CallerGoneError} when the signal fires
+     * @throws {CallerGoneError} when the deadline's signal fires
      * @throws {NumberApiError} when there is no usable answer in time
-     * @throws {UnavailableError} `secret_unavailable` when the access key cannot be read
+     * @throws {UnavailableError} `secret_unavailable` when the access key cannot be read, `number_api_unavailable` while
+     *   the number API fails most calls
      */
-    async fetchNumber(signal?: AbortSignal): Promise<number> {
-      const key = accessKey.value ?? (await readKey())
-      let answer = await ask(key, signal)
-      if (answer.status === 401 || answer.status === 403) answer = await ask(await keyAfter(key), signal)
-      return parseAnswer(answer)
+    async fetchNumber(deadline: Deadline = NO_DEADLINE): Promise<number> {
+      return await calls.run(deadline, async () => {
+        const key = accessKey.value ?? (await readKey())
+        let answer = await ask(key, deadline)
+        if (answer.status === 401 || answer.status === 403) answer = await ask(await keyAfter(key), deadline)
+        return parseAnswer(answer)
+      })
     },
     /** Reads the access key from the vault now; the one in use stays when that fails. */
     refreshAccessKey: readKey,
@@ -90,10 +92,11 @@ function createNumberApi(options: Omit<NumberApiOptions, 'secretName'>, accessKe
   }
 }
 
-function parseAnswer({ status, body }: Answer): number {
+function parseAnswer({ status, headers, body }: Answer): number {
   if (status !== 200) {
     throw new NumberApiError('number_api_failed', `The number API answered with status ${status}.`, {
       upstreamStatus: status,
+      retryAfterMs: parseRetryAfter(headers['retry-after'], Date.now()),
     })
   }
   if (body === undefined) throw new NumberApiError('number_api_invalid', 'The number API answered too much.')
@@ -110,11 +113,6 @@ function parseJson(text: string): unknown {
   }
 }
 
-function isTimeout(error: unknown): boolean {
-  if (error instanceof ExchangeTimeoutError) return true
-  return error instanceof Error && 'code' in error && /^UND_ERR_\w*TIMEOUT$/.test(String(error.code))
-}
-
 declare module 'fastify' {
   interface FastifyInstance {
     numberApi: Omit<ReturnType<typeof createNumberApi>, 'close'>
@@ -128,7 +126,8 @@ const numberApi: FastifyPluginAsync<NumberApiOptions> = async (app, options) => 
     refreshEveryMs: KEY_REFRESH_EVERY_MS,
     onFailure: (error) => app.log.warn({ err: error, secret: options.secretName }, 'the access key could not be read'),
   })
-  const api = createNumberApi(options, accessKey)
+  const calls = createOutsideCalls({ name: 'number_api', title: 'The number API', log: app.log })
+  const api = createNumberApi(options, accessKey, calls)
   app.decorate('numberApi', api)
   app.addHook('onClose', async () => {
     accessKey.stop()

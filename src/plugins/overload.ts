@@ -4,10 +4,13 @@ import { UnavailableError } from '../errors.ts'
 
 /** One caller alone cannot keep all others out. */
 const LARGEST_SHARE = 5 / 6
+/** Many who come together, and are served soon, are no overload: so long there may be so many times more. */
+const BURST_MS = 500
+const BURST_FACTOR = 5
 const RETRY_AFTER_SECONDS = 1
 
 interface OverloadOptions {
-  /** Requests to one endpoint that are worked on at the same time. */
+  /** Requests to one endpoint that are worked on at the same time for longer than a moment. */
   maxConcurrent: number
   /** Which requests come from the same caller. */
   keyGenerator: (request: FastifyRequest) => string
@@ -21,43 +24,52 @@ const overload: FastifyPluginAsync<OverloadOptions> = async (scope, { maxConcurr
   const maxPerCaller = Math.ceil(maxConcurrent * LARGEST_SHARE)
 
   scope.addHook('onRoute', (route) => {
-    const underWay = createCounter()
+    const all = createGate(maxConcurrent)
+    const callers = new Map<string, Gate>()
+
     route.onRequest = [route.onRequest ?? []].flat().concat((request, reply, done) => {
       const caller = keyGenerator(request)
-      if (underWay.total >= maxConcurrent) return done(overloaded(`This endpoint works on ${maxConcurrent} requests`))
-      if (underWay.of(caller) >= maxPerCaller)
-        return done(overloaded(`${maxPerCaller} requests of yours are under way`))
-      underWay.begin(caller)
+      const own = callers.get(caller) ?? createGate(maxPerCaller)
+      const nowMs = performance.now()
+      if (!all.isOpen(nowMs)) return done(overloaded('This endpoint works on as many requests as it can'))
+      if (!own.isOpen(nowMs)) return done(overloaded(`${own.count} requests of yours are under way`))
+      all.enter(nowMs)
+      own.enter(nowMs)
+      callers.set(caller, own)
       // Comes for every answer, and also when the caller hangs up before it.
-      reply.raw.once('close', () => underWay.end(caller))
+      reply.raw.once('close', () => {
+        all.leave()
+        own.leave()
+        if (own.count === 0) callers.delete(caller)
+      })
       done()
     })
   })
 }
 
-function createCounter() {
-  const byCaller = new Map<string, number>()
-  let total = 0
-  const of = (caller: string) => byCaller.get(caller) ?? 0
+type Gate = ReturnType<typeof createGate>
+
+/** Lets in up to `max` at a time, and for a moment a multiple of it. */
+function createGate(max: number) {
+  let count = 0
+  let fullSinceMs = 0
   return {
-    of,
-    get total(): number {
-      return total
+    get count(): number {
+      return count
     },
-    begin(caller: string): void {
-      total += 1
-      byCaller.set(caller, of(caller) + 1)
+    isOpen: (nowMs: number) => count < max || (count < max * BURST_FACTOR && nowMs - fullSinceMs < BURST_MS),
+    enter(nowMs: number): void {
+      count += 1
+      if (count === max) fullSinceMs = nowMs
     },
-    end(caller: string): void {
-      total -= 1
-      if (of(caller) === 1) byCaller.delete(caller)
-      else byCaller.set(caller, of(caller) - 1)
+    leave(): void {
+      count -= 1
     },
   }
 }
 
 function overloaded(what: string): UnavailableError {
-  return new UnavailableError('overloaded', `${what} at the moment, and takes no more. Send the request again.`, {
+  return new UnavailableError('overloaded', `${what} at the moment. Send the request again.`, {
     retryAfterSeconds: RETRY_AFTER_SECONDS,
   })
 }

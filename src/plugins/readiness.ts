@@ -10,8 +10,8 @@ const CHECK_TIMEOUT_MS = 3_000
 /** What listens first answers that it is alive; loading what calls need would hold that up. */
 const WARM_UP_AFTER_MS = 50
 
-/** Rejects while the neighbour cannot be used. */
-type Check = () => Promise<unknown>
+/** Rejects while the neighbour cannot be used. The signal fires when nobody waits for the result any more. */
+type Check = (signal: AbortSignal) => Promise<unknown>
 
 /** Gathers what the service needs before it can serve, and asks each part how it is. */
 function createReadiness(onFailure: (name: string, error: unknown) => void) {

@@ -12,7 +12,7 @@ const getcode: FastifyPluginAsyncTypebox = async (app) => {
       config: { policy: policies['GET /api/v1/getcode'] },
       schema: { response: { 200: IssuedCode } },
     },
-    async ({ queue, signal }) => await issueCode({ numberApi: app.numberApi, queue, signal }),
+    async ({ queue, deadline }) => await issueCode({ numberApi: app.numberApi, queue, deadline }),
   )
 }
 

@@ -20,13 +20,16 @@ const helloGraph: FastifyPluginAsyncTypebox = async (app) => {
 
 /** B2C has no on-behalf-of flow, and Entra refuses it for apps: there the service asks in its own name. */
 async function askGraph({ graph, entraAuth }: FastifyInstance, request: FastifyRequest) {
+  const { deadline } = request
   const { kind, isB2c, clientId = '', objectId = '', tenantId = '' } = request.caller
   if (kind === 'app') {
-    const principal = isB2c ? await graph.getB2cServicePrincipal(clientId) : await graph.getServicePrincipal(clientId)
+    const principal = isB2c
+      ? await graph.getB2cServicePrincipal(clientId, deadline)
+      : await graph.getServicePrincipal(clientId, deadline)
     return { flow: 'client_credentials' as const, graph: principal }
   }
-  if (isB2c) return { flow: 'client_credentials' as const, graph: await graph.getB2cUser(objectId) }
-  return { flow: 'on_behalf_of' as const, graph: await graph.getMe(entraAuth.tokenOf(request), tenantId) }
+  if (isB2c) return { flow: 'client_credentials' as const, graph: await graph.getB2cUser(objectId, deadline) }
+  return { flow: 'on_behalf_of' as const, graph: await graph.getMe(entraAuth.tokenOf(request), tenantId, deadline) }
 }
 
 export default fp(helloGraph, { name: 'route-hello-graph', encapsulate: true, dependencies: ['entra-auth', 'graph'] })

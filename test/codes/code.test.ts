@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { Value } from 'typebox/value'
+import { NO_DEADLINE } from '../../src/azure/deadline.ts'
 import { Code, createCode } from '../../src/codes/code.ts'
 import { issueCode } from '../../src/codes/issue-code.ts'
 
@@ -22,6 +23,7 @@ test('gives a code only after the queue acknowledged it', async () => {
   let given = false
   const issuing = issueCode(
     {
+      deadline: NO_DEADLINE,
       numberApi: { fetchNumber: async () => 7 },
       queue: {
         sendMessage: async (text) => {
@@ -47,7 +49,8 @@ test('gives a code only after the queue acknowledged it', async () => {
 test('sends nothing to the queue when there is no number', async () => {
   const fault = new Error('no number')
   const queue = { sendMessage: () => assert.fail('nothing may be sent') }
-  await assert.rejects(issueCode({ numberApi: { fetchNumber: () => Promise.reject(fault) }, queue }), fault)
+  const numberApi = { fetchNumber: () => Promise.reject(fault) }
+  await assert.rejects(issueCode({ numberApi, queue, deadline: NO_DEADLINE }), fault)
 })
 
 test('puts nothing on the queue when the caller went while the number came', async () => {
@@ -57,6 +60,6 @@ test('puts nothing on the queue when the caller went while the number came', asy
     return 7
   }
   const queue = { sendMessage: () => assert.fail('nobody would have this code') }
-  const issuing = issueCode({ numberApi: { fetchNumber }, queue, signal: caller.signal })
+  const issuing = issueCode({ numberApi: { fetchNumber }, queue, deadline: { ...NO_DEADLINE, signal: caller.signal } })
   await assert.rejects(issuing, { code: 'caller_gone' })
 })

@@ -3,6 +3,7 @@ import { once } from 'node:events'
 import { get } from 'node:http'
 import { type TestContext, test } from 'node:test'
 import { caller } from '../../local-cloud/directory.ts'
+import { NO_DEADLINE } from '../../src/azure/deadline.ts'
 import { startApp } from '../helpers/app.ts'
 import { startCloud } from '../helpers/cloud.ts'
 import { eventually } from '../helpers/processes.ts'
@@ -70,7 +71,9 @@ test('a probe of readiness that gives up ends its call too', async (t) => {
       wasEnded = true
     })
   })
-  await assert.rejects(app.numberApi.fetchNumber(AbortSignal.timeout(100)), { code: 'caller_gone' })
+  await assert.rejects(app.numberApi.fetchNumber({ ...NO_DEADLINE, signal: AbortSignal.timeout(100) }), {
+    code: 'caller_gone',
+  })
   await eventually(() => wasEnded, 'the call is ended')
 })
 
