@@ -5,6 +5,7 @@ import { parseArgs } from 'node:util'
 import type { Bench, Group, Result } from './group.ts'
 import { auth } from './groups/auth.ts'
 import { getcode } from './groups/getcode.ts'
+import { overload } from './groups/overload.ts'
 import { peers } from './groups/peers.ts'
 import { refusals } from './groups/refusals.ts'
 import { start } from './groups/start.ts'
@@ -16,7 +17,7 @@ import type { Effort } from './rounds.ts'
 import { openTokenFiles } from './tokens/token-files.ts'
 
 const RESULTS_FILE = join(import.meta.dirname, 'results.json')
-const groups: readonly Group[] = [auth, refusals, peers, getcode, start, worker]
+const groups: readonly Group[] = [auth, refusals, peers, getcode, overload, start, worker]
 
 const THOROUGH: Effort = { rounds: 5, roundMs: 1_200, warmUpMs: 2_000, isQuick: false }
 const QUICK: Effort = { rounds: 3, roundMs: 400, warmUpMs: 500, isQuick: true }

@@ -4,7 +4,7 @@ import type { Measured } from './rounds.ts'
 const BUSY_SHARE = 0.9
 
 /** Of a figure that stands alone. */
-export type Unit = 's' | 'MB' | 'codes/s' | 'times'
+export type Unit = 's' | 'ms' | 'MB' | 'codes/s' | 'times'
 
 /** What must be reached. */
 export type Mark = { atLeast: number } | { atMost: number }

@@ -6,7 +6,7 @@ const NAME_WIDTH = 40
 const WIDTHS = [8, 8, 7, 8, 8]
 const HEADINGS = ['req/s', 'CPU µs', 'server', 'ratio', 'by CPU']
 
-const DECIMALS: Readonly<Record<Unit, number>> = { s: 3, MB: 0, 'codes/s': 0, times: 2 }
+const DECIMALS: Readonly<Record<Unit, number>> = { s: 3, MB: 0, ms: 0, 'codes/s': 0, times: 2 }
 
 /** One group as lines of text. */
 export function formatGroup(name: string, title: string, { rows, notes = [] }: Result): string {

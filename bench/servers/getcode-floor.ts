@@ -9,7 +9,7 @@ import { parseNumber } from './number.ts'
 
 const { THIRD_PARTY_API_ENDPOINT = '', STORAGE_QUEUE_URL = '', BENCH_STORAGE_TOKEN = '' } = process.env
 /** As many as the service has. */
-const CONNECTIONS = 16
+const CONNECTIONS = 40
 
 const numberUrl = new URL(THIRD_PARTY_API_ENDPOINT)
 const queueUrl = new URL(STORAGE_QUEUE_URL)

@@ -5,7 +5,9 @@ import { createServer } from 'node:https'
 import { reportServer } from '../child.ts'
 import { portOf } from '../port-of.ts'
 
-const { BENCH_CERT_FILE = '', BENCH_KEY_FILE = '' } = process.env
+const { BENCH_CERT_FILE = '', BENCH_KEY_FILE = '', BENCH_NUMBER_API_MS = '0' } = process.env
+/** The number API takes so long, the queue no time. */
+const numberApiMs = Number(BENCH_NUMBER_API_MS)
 
 const NUMBER = JSON.stringify({ value: 161 })
 /** The answer of Put Message ('Put Message', Azure Storage REST API). */
@@ -30,12 +32,17 @@ server.on('request', (request, response) => {
     // Acknowledged once the whole message is there.
     request.resume().once('end', () => acknowledge(response))
   } else if (request.headers['x-functions-key'] !== undefined) {
-    response.writeHead(200, { 'content-type': 'application/json; charset=utf-8' }).end(NUMBER)
+    if (numberApiMs === 0) giveNumber(response)
+    else setTimeout(giveNumber, numberApiMs, response)
   } else {
     response.writeHead(200, { ...QUEUE_HEADERS, 'x-ms-approximate-messages-count': '0' }).end()
   }
 })
 server.listen(0, '127.0.0.1', () => reportServer(portOf(server)))
+
+function giveNumber(response: ServerResponse): void {
+  response.writeHead(200, { 'content-type': 'application/json; charset=utf-8' }).end(NUMBER)
+}
 
 function acknowledge(response: ServerResponse): void {
   response
