@@ -61,9 +61,20 @@ test('GET / is a page that links to the API and loads nothing else', async () =>
   assert.equal(response.headers['content-type'], 'text/html; charset=utf-8')
   assert.match(response.body, /href="\/api\/v1\/getcode"/)
   assert.match(String(response.headers['content-security-policy']), /^default-src 'none'; style-src 'sha256-/)
+  assert.match(response.body, /How it is: <span class="state good">ready</)
   for (const [, path = ''] of response.body.matchAll(/href="(\/[^"]*)"/g)) {
     assert.notEqual((await app.inject(path)).statusCode, 404, path)
   }
+})
+
+test('GET / says which part is out of reach', async (t) => {
+  cloud.faults.set('numberApi', { outage: true })
+  const starting = await startApp(t, cloud)
+  const { statusCode, body } = await starting.inject('/')
+  assert.equal(statusCode, 200)
+  assert.match(body, /not ready/)
+  assert.match(body, /<li class="state bad">Number API: out of reach<\/li>/)
+  assert.match(body, /<li class="state good">Signing keys<\/li>/)
 })
 
 test('GET /.well-known/oauth-protected-resource says where to get a token (RFC 9728)', async () => {
