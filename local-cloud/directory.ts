@@ -12,6 +12,8 @@ export interface Application {
   federatedSubject?: string
   /** Granted app roles, by the client id of the API that defines them. */
   grantedRoles: Readonly<Record<string, readonly string[]>>
+  /** For those that sign people in without a secret: on which platform, and where answers may go. */
+  signIn?: { platform: 'native' | 'single-page'; redirectUri: RegExp }
 }
 
 export interface Person {
@@ -111,6 +113,20 @@ export const consoleApp: Application = {
   objectId: 'b57c0d1e-192a-4b3b-8c4e-69304152637e',
   tenantId: tenant.id,
   grantedRoles: {},
+  signIn: { platform: 'native', redirectUri: /^http:\/\/(?:localhost|127\.0\.0\.1)(?::\d+)?(?:\/|$)/ },
+}
+
+/** The page at /docs, which signs people in from the browser. */
+export const docsApp: Application = {
+  displayName: 'Documentation',
+  clientId: 'e8af3041-4c5e-4f6a-8b7c-9d6374859607',
+  objectId: 'f9b04152-5d6f-407b-9c8d-ae7485960718',
+  tenantId: tenant.id,
+  grantedRoles: {},
+  signIn: {
+    platform: 'single-page',
+    redirectUri: /^http:\/\/(?:localhost|127\.0\.0\.1)(?::\d+)?\/docs\/static\/oauth2-redirect\.html$/,
+  },
 }
 
 export const applications: readonly Application[] = [
@@ -121,6 +137,7 @@ export const applications: readonly Application[] = [
   b2cCaller,
   b2cDirectoryReader,
   consoleApp,
+  docsApp,
 ]
 
 /** People. The guest is at home in another tenant. */

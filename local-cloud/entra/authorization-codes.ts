@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto'
-import { consoleApp } from '../directory.ts'
+import { applications } from '../directory.ts'
 import { EntraError } from './errors.ts'
 import { type Form, readField, readOptionalField } from './form.ts'
 
@@ -18,10 +18,8 @@ export function createAuthorizationCodes() {
     authorize(query: Form): string {
       const clientId = readField(query, 'client_id')
       const redirectUri = readField(query, 'redirect_uri')
-      if (
-        clientId !== consoleApp.clientId ||
-        !/^http:\/\/(?:localhost|127\.0\.0\.1)(?::\d+)?(?:\/|$)/.test(redirectUri)
-      ) {
+      const app = applications.find((known) => known.clientId === clientId)
+      if (app?.signIn?.redirectUri.test(redirectUri) !== true) {
         throw new EntraError(
           400,
           'invalid_request',

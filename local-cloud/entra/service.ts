@@ -3,7 +3,7 @@ import { b2c, externalId, tenant } from '../directory.ts'
 import type { Server } from '../server.ts'
 import { EntraError } from './errors.ts'
 import { isForm } from './form.ts'
-import { createTokenEndpoint, grantInB2c, type TokenRequest } from './token-endpoint.ts'
+import { createTokenEndpoint, grantInB2c, isSinglePageApp, type TokenRequest } from './token-endpoint.ts'
 import type { IssuerName } from './tokens.ts'
 
 const b2cAuthority = `${b2c.tenantName}.onmicrosoft.com/${b2c.policy}`
@@ -49,7 +49,17 @@ export async function registerEntra(app: Server, parts: EntraParts, origin: () =
   // Not of Entra: any token that an issuer of this cloud could sign, for people who try things out.
   app.post('/local-cloud/tokens', async (request) => ({ access_token: await tokens.mint(request.body) }))
 
+  // A browser asks first whether a page may send its headers; what it may read is said with the answer.
+  app.options('/:tenant/oauth2/v2.0/token', async ({ headers }, reply) => {
+    reply.code(204).headers({
+      'access-control-allow-origin': '*',
+      'access-control-allow-methods': 'POST, OPTIONS',
+      'access-control-allow-headers': headers['access-control-request-headers'] ?? '',
+    })
+  })
+
   app.post('/:tenant/oauth2/v2.0/token', async (request, reply) => {
+    if (isForm(request.body) && isSinglePageApp(request.body)) reply.header('access-control-allow-origin', '*')
     const accessToken = await grant(readTokenRequest(request, readTenant(request.params)))
     reply.header('cache-control', 'no-store, no-cache')
     return tokenAnswer(accessToken)
@@ -65,14 +75,15 @@ export async function registerEntra(app: Server, parts: EntraParts, origin: () =
 
   function readTokenRequest({ url, body, headers }: FastifyRequestLike, tenantId: string): TokenRequest {
     const form = isForm(body) ? body : {}
-    return { form, authorization: headers.authorization, tenantId, tokenEndpoint: `${origin()}${url.split('?')[0]}` }
+    const tokenEndpoint = `${origin()}${url.split('?')[0]}`
+    return { form, authorization: headers.authorization, origin: headers.origin, tenantId, tokenEndpoint }
   }
 }
 
 interface FastifyRequestLike {
   url: string
   body: unknown
-  headers: { authorization?: string | undefined }
+  headers: { authorization?: string | undefined; origin?: string | undefined }
 }
 
 function tokenAnswer(accessToken: string) {

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import { api, findPerson, tenant } from '../directory.ts'
+import { api, applications, findPerson, tenant } from '../directory.ts'
 import type { AuthorizationCodes } from './authorization-codes.ts'
 import { type AuthenticatedClient, authenticateClient } from './client-authentication.ts'
 import { EntraError } from './errors.ts'
@@ -11,6 +11,8 @@ const OBO = 'urn:ietf:params:oauth:grant-type:jwt-bearer'
 export interface TokenRequest {
   form: Form
   authorization: string | undefined
+  /** The page that asks, when a browser does. */
+  origin: string | undefined
   tenantId: string
   tokenEndpoint: string
 }
@@ -91,7 +93,8 @@ export function createTokenEndpoint({ issuers, tokens, codes, certificates, onBe
   }
 
   /** RFC 6749, section 4.1.3, with RFC 7636. */
-  async function redeemCode(form: Form): Promise<string> {
+  async function redeemCode({ form, origin }: TokenRequest): Promise<string> {
+    assertRightPlatform(form, origin)
     const granted = codes.take(readField(form, 'code'))
     const challenge = createHash('sha256').update(readField(form, 'code_verifier')).digest('base64url')
     const fits =
@@ -123,7 +126,7 @@ export function createTokenEndpoint({ issuers, tokens, codes, certificates, onBe
         return await grantOnBehalfOf(client, form)
       }
       case 'authorization_code':
-        return await redeemCode(form)
+        return await redeemCode(request)
       default:
         throw new EntraError(
           400,
@@ -133,6 +136,33 @@ export function createTokenEndpoint({ issuers, tokens, codes, certificates, onBe
         )
     }
   }
+}
+
+/** Whether this is a page that may read the answer: pages of applications that are registered as such. */
+export function isSinglePageApp(form: Form): boolean {
+  const app = applications.find(({ clientId }) => clientId === form['client_id'])
+  return app?.signIn?.platform === 'single-page'
+}
+
+function assertRightPlatform(form: Form, origin: string | undefined): void {
+  if (readOptionalField(form, 'client_secret') !== undefined) {
+    const message = 'Client is public so neither client_assertion nor client_secret should be presented.'
+    throw new EntraError(401, 'invalid_client', 700025, message)
+  }
+  if (isSinglePageApp(form) === (origin !== undefined)) return
+  throw origin === undefined
+    ? new EntraError(
+        400,
+        'invalid_request',
+        9002327,
+        "Tokens issued for the 'Single-Page Application' client-type may only be redeemed via cross-origin requests.",
+      )
+    : new EntraError(
+        400,
+        'invalid_request',
+        9002326,
+        `Cross-origin token redemption is permitted only for the 'Single-Page Application' client-type. Request origin: '${origin}'.`,
+      )
 }
 
 /** MSAL adds OpenID Connect's own scopes; a client credentials request has one `/.default` besides. */

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { createHash } from 'node:crypto'
 import { describe, test } from 'node:test'
 import { decodeJwt, decodeProtectedHeader } from 'jose'
-import { api, caller, consoleApp, managedIdentity, stranger, tenant } from '../../local-cloud/directory.ts'
+import { api, caller, consoleApp, docsApp, managedIdentity, stranger, tenant } from '../../local-cloud/directory.ts'
 import { startCloud } from '../helpers/cloud.ts'
 
 const cloud = await startCloud()
@@ -119,35 +119,68 @@ describe("the local cloud's Entra", () => {
     }
   })
 
+  const native = { client_id: consoleApp.clientId, redirect_uri: 'http://localhost:1234' }
+  const page = {
+    client_id: docsApp.clientId,
+    redirect_uri: 'http://localhost:3000/docs/static/oauth2-redirect.html',
+  }
+
+  async function authorize(client: Record<string, string>): Promise<string> {
+    const query = new URLSearchParams({
+      ...client,
+      response_type: 'code',
+      code_challenge_method: 'S256',
+      code_challenge: createHash('sha256').update('verifier').digest('base64url'),
+      state: 's',
+    })
+    const response = await fetch(`${origins.entra}/${tenant.id}/oauth2/v2.0/authorize?${query}`, { redirect: 'manual' })
+    const target = new URL(response.headers.get('location') ?? '')
+    assert.equal(target.searchParams.get('state'), 's')
+    return target.searchParams.get('code') ?? ''
+  }
+
   test('gives each authorization code once, and only to who has its verifier', async () => {
-    const authorize = async () => {
-      const query = new URLSearchParams({
-        client_id: consoleApp.clientId,
-        redirect_uri: 'http://localhost:1234',
-        response_type: 'code',
-        code_challenge_method: 'S256',
-        code_challenge: createHash('sha256').update('verifier').digest('base64url'),
-        state: 's',
-      })
-      const response = await fetch(`${origins.entra}/${tenant.id}/oauth2/v2.0/authorize?${query}`, {
-        redirect: 'manual',
-      })
-      const target = new URL(response.headers.get('location') ?? '')
-      assert.equal(target.searchParams.get('state'), 's')
-      return target.searchParams.get('code') ?? ''
-    }
     const redeem = async (code: string, verifier: string) =>
       await requestToken({
+        ...native,
         grant_type: 'authorization_code',
-        client_id: consoleApp.clientId,
-        redirect_uri: 'http://localhost:1234',
         code,
         code_verifier: verifier,
       })
-    const code = await authorize()
+    const code = await authorize(native)
     assert.equal((await redeem(code, 'verifier')).status, 200)
     assert.equal((await redeem(code, 'verifier')).body.error, 'invalid_grant')
-    assert.equal((await redeem(await authorize(), 'another')).body.error, 'invalid_grant')
+    assert.equal((await redeem(await authorize(native), 'another')).body.error, 'invalid_grant')
+  })
+
+  test('lets pages redeem codes of single-page applications, and of no others', async () => {
+    const origin = { origin: 'http://localhost:3000' }
+    const redeem = async (client: Record<string, string>, headers: Record<string, string>) => {
+      const form = { ...client, grant_type: 'authorization_code', code_verifier: 'verifier' }
+      return await requestToken({ ...form, code: await authorize(client) }, headers)
+    }
+    assert.equal((await redeem(page, origin)).status, 200)
+    assert.deepEqual((await redeem(page, {})).body.error_codes, [9002327])
+    assert.deepEqual((await redeem(native, origin)).body.error_codes, [9002326])
+    assert.deepEqual((await redeem({ ...page, client_secret: 'x' }, origin)).body.error_codes, [700025])
+
+    const url = `${origins.entra}/${tenant.id}/oauth2/v2.0/token`
+    const asked = { ...origin, 'access-control-request-headers': 'x-requested-with' }
+    const preflight = await fetch(url, { method: 'OPTIONS', headers: asked })
+    assert.equal(preflight.headers.get('access-control-allow-headers'), 'x-requested-with')
+    const mayBeRead = async (client: Record<string, string>) =>
+      (await fetch(url, { method: 'POST', headers: origin, body: new URLSearchParams(client) })).headers.get(
+        'access-control-allow-origin',
+      )
+    assert.equal(await mayBeRead(page), '*')
+    assert.equal(await mayBeRead(native), null)
+  })
+
+  test('sends no code to an address that the application has not registered', async () => {
+    const elsewhere = { ...page, redirect_uri: 'http://localhost:3000/docs' }
+    const query = new URLSearchParams({ ...elsewhere, response_type: 'code' })
+    const response = await fetch(`${origins.entra}/${tenant.id}/oauth2/v2.0/authorize?${query}`, { redirect: 'manual' })
+    assert.deepEqual([response.status, Object(await response.json()).error_codes], [400, [50011]])
   })
 
   test('signs with a new key after a rotation, and publishes the old one until it is dropped', async () => {
