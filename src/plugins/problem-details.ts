@@ -9,7 +9,8 @@ import type {
   FastifyRequest,
 } from 'fastify'
 import fp from 'fastify-plugin'
-import { CallerGoneError, PublicError } from '../errors.ts'
+import { CallerGoneError, type ErrorHeaders, PublicError } from '../errors.ts'
+import { resourceMetadataUrl } from './resource-metadata.ts'
 
 const METHODS = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS']
 
@@ -21,9 +22,17 @@ export function answerError(error: unknown, request: FastifyRequest, reply: Fast
   if (status >= 500) request.log.error({ err: error, problem: code }, detail)
   return reply
     .code(status)
-    .headers({ 'cache-control': 'no-store', ...problem.headers })
+    .headers({ 'cache-control': 'no-store', ...problem.headers, ...completeChallenge(problem.headers, request) })
     .type('application/problem+json')
     .send(problem.toProblem(request.id))
+}
+
+/** Every challenge says where a client finds out how to get a token (RFC 9728, section 5.1). */
+function completeChallenge({ 'www-authenticate': challenge }: ErrorHeaders, request: FastifyRequest): ErrorHeaders {
+  if (challenge === undefined || challenge.includes('resource_metadata=')) return {}
+  const url = resourceMetadataUrl(request)
+  if (url === undefined) return {}
+  return { 'www-authenticate': `${challenge}${challenge.includes('=') ? ',' : ''} resource_metadata="${url}"` }
 }
 
 /** What Node finds wrong with a connection before there is a request, by Node's code for it. */

@@ -115,14 +115,19 @@ describe('on behalf of', () => {
   test('asks the user for consent: 401 insufficient_claims', async () => {
     const response = await hello({ as: 'unconsenting' })
     assertProblem(response, { status: 401, code: 'insufficient_claims' })
-    assert.equal(response.headers['www-authenticate'], 'Bearer error="insufficient_claims"')
+    assert.equal(
+      response.headers['www-authenticate'],
+      'Bearer error="insufficient_claims", resource_metadata="http://localhost:80/.well-known/oauth-protected-resource"',
+    )
   })
 
   test('hands on the claims that conditional access wants: 401 insufficient_claims', async () => {
     const response = await hello({ as: 'multiFactor' })
     assertProblem(response, { status: 401, code: 'insufficient_claims' })
     const [, claims = ''] =
-      /^Bearer error="insufficient_claims", claims="([^"]+)"$/.exec(String(response.headers['www-authenticate'])) ?? []
+      /^Bearer error="insufficient_claims", claims="([^"]+)", resource_metadata=/.exec(
+        String(response.headers['www-authenticate']),
+      ) ?? []
     const { access_token: wanted } = JSON.parse(Buffer.from(claims, 'base64').toString())
     assert.equal(wanted.capolids.essential, true)
   })

@@ -1,6 +1,7 @@
 import fastifyJwt from '@fastify/jwt'
 import type { FastifyInstance, FastifyPluginAsync, FastifyRequest, onRequestHookHandler } from 'fastify'
 import fp from 'fastify-plugin'
+import { resourceMetadataUrl } from '../resource-metadata.ts'
 import { createAuthenticator } from './authenticator.ts'
 import { bearerTokenOf, readAuthorization } from './bearer-token.ts'
 import type { Caller } from './caller.ts'
@@ -235,12 +236,6 @@ function listClaimed(claims: JsonObject | null): Record<string, string> {
     if (typeof value === 'string') claimed[name] = value.slice(0, 200)
   }
   return claimed
-}
-
-/** RFC 9728, section 3.1. The host is the client's own word, given back to that client only. */
-function resourceMetadataUrl(request: FastifyRequest): string | undefined {
-  if (!/^[\w.:[\]-]+$/.test(request.host)) return undefined
-  return `${request.protocol}://${request.host}/.well-known/oauth-protected-resource`
 }
 
 export default fp(entraAuth, { name: 'entra-auth', fastify: '5.x' })
