@@ -11,6 +11,7 @@ import {
   b2cDirectorySecretName,
   caller,
   consoleApp,
+  docsApp,
   numberApiKeyName,
   tenant,
 } from './directory.ts'
@@ -144,6 +145,7 @@ export async function startLocalCloud({ ports = freePorts }: { ports?: Ports } =
       ENTRA_TENANT_ID: tenant.id,
       ENTRA_API_CLIENT_ID: api.clientId,
       ENTRA_AUTHORITY_HOST: origins.entra,
+      ENTRA_DOCS_CLIENT_ID: docsApp.clientId,
       B2C_TENANT_NAME: b2c.tenantName,
       B2C_POLICY: b2c.policy,
       B2C_API_CLIENT_ID: b2c.apiClientId,

@@ -84,6 +84,8 @@ function printBanner(): void {
     npm run --silent call -- verify <the code>
     npm run smoke
 
+  Or in a browser: ${apiUrl}/docs, where Authorize signs you in and Execute calls.
+
   The local cloud: Entra ${cloud.origins.entra}, Key Vault ${cloud.origins.keyVault},
   number API ${cloud.origins.numberApi}, queue ${cloud.storage.queueUrl}
 

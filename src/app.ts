@@ -5,6 +5,7 @@ import { NO_DEADLINE } from './azure/deadline.ts'
 import type { Config } from './config.ts'
 import { listIssuers } from './issuers.ts'
 import { createLoggerOptions } from './logging.ts'
+import apiRoutes from './plugins/api-routes.ts'
 import callerLimits from './plugins/caller-limits.ts'
 import codesTable from './plugins/codes-table.ts'
 import entraAuth from './plugins/entra-auth/index.ts'
@@ -19,6 +20,7 @@ import readiness from './plugins/readiness.ts'
 import requestDeadline from './plugins/request-deadline.ts'
 import requestLog from './plugins/request-log.ts'
 import storageQueue from './plugins/storage-queue.ts'
+import docs from './routes/docs.ts'
 import getcode from './routes/getcode.ts'
 import health from './routes/health.ts'
 import helloGraph from './routes/hello-graph.ts'
@@ -66,6 +68,7 @@ export async function buildApp(config: Config): Promise<FastifyInstance> {
   await app.register(requestLog)
   await app.register(problemDetails)
   await app.register(gracefulClose)
+  await app.register(apiRoutes)
   app.addHook('onRequest', async (_request, reply) => {
     reply.headers({ 'cache-control': 'no-store', 'x-content-type-options': 'nosniff' })
   })
@@ -87,8 +90,9 @@ export async function buildApp(config: Config): Promise<FastifyInstance> {
     timeoutMs: config.THIRD_PARTY_API_TIMEOUT_MS,
     secretName: config.THIRD_PARTY_API_SECRET_NAME,
   })
+  const issuers = listIssuers(config)
   await app.register(entraAuth, {
-    issuers: listIssuers(config),
+    issuers,
     allowedClientIds: config.ENTRA_ALLOWED_CLIENT_IDS,
     allowGuests: config.ENTRA_ALLOW_GUESTS,
     tokenCache: config.TOKEN_CACHE_SIZE === 0 ? false : { maxTokens: config.TOKEN_CACHE_SIZE },
@@ -113,7 +117,8 @@ export async function buildApp(config: Config): Promise<FastifyInstance> {
 
   await app.register(home)
   await app.register(health)
-  await app.register(protectedResource, { scopes: [`api://${config.ENTRA_API_CLIENT_ID}/.default`] })
+  await app.register(docs, { issuers, clientId: config.ENTRA_DOCS_CLIENT_ID })
+  await app.register(protectedResource, { issuers })
 
   await app.register(async (api) => {
     api.entraAuth.protect(api)

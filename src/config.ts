@@ -111,6 +111,8 @@ export const ConfigSchema = Type.Object({
   ),
   ENTRA_ALLOW_GUESTS: Type.Boolean({ default: false, expects: 'true or false', example: 'false' }),
 
+  ENTRA_DOCS_CLIENT_ID: Type.Optional(Guid('9f0c2f8e-0f3d-4f53-8f0e-1f1f8a1d2b11')),
+
   B2C_TENANT_NAME: Type.Optional(
     Type.String({ pattern: '^[0-9a-zA-Z-]+$', expects: 'the name before .onmicrosoft.com', example: 'contoso' }),
   ),

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { after, afterEach, test } from 'node:test'
 import type { Part } from '../local-cloud/faults.ts'
+import { policies } from '../src/routes/policies.ts'
 import { startApp } from './helpers/app.ts'
 import { startCloud } from './helpers/cloud.ts'
 import { assertProblem } from './helpers/problem.ts'
@@ -62,6 +63,7 @@ test('GET / is a page that links to the API and loads nothing else', async () =>
   assert.match(response.body, /href="\/api\/v1\/getcode"/)
   assert.match(String(response.headers['content-security-policy']), /^default-src 'none'; style-src 'sha256-/)
   assert.match(response.body, /How it is: <span class="state good">ready</)
+  for (const route of Object.keys(policies)) assert.ok(response.body.includes(`<code>${route}</code>`), route)
   for (const [, path = ''] of response.body.matchAll(/href="(\/[^"]*)"/g)) {
     assert.notEqual((await app.inject(path)).statusCode, 404, path)
   }
@@ -79,12 +81,32 @@ test('GET / says which part is out of reach', async (t) => {
 
 test('GET /.well-known/oauth-protected-resource says where to get a token (RFC 9728)', async () => {
   const response = await app.inject('/.well-known/oauth-protected-resource')
+  const { ENTRA_API_CLIENT_ID, B2C_TENANT_NAME, B2C_API_CLIENT_ID } = cloud.serviceEnv
+  const apis = [`api://${ENTRA_API_CLIENT_ID}`, `https://${B2C_TENANT_NAME}.onmicrosoft.com/${B2C_API_CLIENT_ID}`]
+  assert.match(String(response.headers['content-type']), /^application\/json(;|$)/)
   assert.deepEqual(response.json(), {
     resource: 'http://localhost:80',
+    resource_name: 'fastify-entra',
+    resource_documentation: 'http://localhost:80/docs',
     authorization_servers: [cloud.tokens.v2Issuer(), cloud.tokens.publishedIssuer('b2c')],
-    scopes_supported: [`api://${cloud.serviceEnv.ENTRA_API_CLIENT_ID}/.default`],
+    scopes_supported: [...apis.map((api) => `${api}/.default`), ...apis.map((api) => `${api}/user_impersonation`)],
     bearer_methods_supported: ['header'],
   })
+})
+
+test('the metadata of many tenants names no template, and leaves out what has no value', async (t) => {
+  const many = await startApp(t, cloud, {
+    ENTRA_TENANT_ID: 'organizations',
+    ENTRA_ALLOWED_TENANT_IDS: cloud.serviceEnv.ENTRA_TENANT_ID,
+    ...{ B2C_TENANT_NAME: '', B2C_POLICY: '', B2C_API_CLIENT_ID: '' },
+  })
+  await many.entraAuth.assertReady()
+  const { authorization_servers: servers } = (await many.inject('/.well-known/oauth-protected-resource')).json()
+  assert.deepEqual(servers, [`${cloud.origins.entra}/organizations/v2.0`])
+
+  cloud.faults.set('entra', { outage: true })
+  const cut = await startApp(t, cloud)
+  assert.ok(!('authorization_servers' in (await cut.inject('/.well-known/oauth-protected-resource')).json()))
 })
 
 test('a URL that is not there: 404 not_found', async () => {

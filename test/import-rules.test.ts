@@ -19,6 +19,8 @@ const forbidden: Array<[file: string, source: string]> = [
   ['src/plugins/new.ts', "import getcode from '../routes/getcode.ts'"],
   ['src/plugins/new.ts', "import { QueueClient } from '@azure/storage-queue'"],
   ['src/routes/new.ts', "import { createKeyVault } from '../azure/key-vault.ts'"],
+  ['src/openapi/new.ts', "import { loadConfig } from '../config.ts'"],
+  ['src/openapi/new.ts', "import getcode from '../routes/getcode.ts'"],
   ['local-cloud/new.ts', "import { createCode } from '../src/codes/code.ts'"],
   ['local-cloud/entra/new.ts', "import { createCode } from '../../src/codes/code.ts'"],
   ['examples/new.ts', "import { createCode } from '../src/codes/code.ts'"],
@@ -28,6 +30,7 @@ const allowed: Array<[file: string, source: string]> = [
   ['src/azure/new.ts', "import { PublicError } from '../errors.ts'"],
   ['src/codes/new.ts', "import type { StorageQueue } from '../azure/storage-queue.ts'"],
   ['src/plugins/entra-auth/new.ts', "import { PublicError } from '../../errors.ts'"],
+  ['src/openapi/new.ts', "import { PublicError } from '../errors.ts'"],
   ['src/routes/new.ts', "import { issueCode } from '../codes/issue-code.ts'"],
 ]
 

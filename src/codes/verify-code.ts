@@ -6,11 +6,17 @@ import { Code } from './code.ts'
 import { CodeRecord, digestOf, keysOf } from './code-record.ts'
 
 /** Whether a code was valid until now. */
-export const Verification = Type.Object({
-  valid: Type.Boolean({ description: 'True once for each code; a code that was valid is used from then on.' }),
-  issuedAt: Type.Optional(Type.String({ format: 'date-time' })),
-  expiresAt: Type.Optional(Type.String({ format: 'date-time' })),
-})
+export const Verification = Type.Object(
+  {
+    valid: Type.Boolean({ description: 'True once for each code; a code that was valid is used from then on.' }),
+    issuedAt: Type.Optional(Type.String({ format: 'date-time', description: 'Only when it was valid.' })),
+    expiresAt: Type.Optional(Type.String({ format: 'date-time', description: 'Only when it was valid.' })),
+  },
+  {
+    description: 'Whether the code was valid.',
+    examples: [{ valid: true, issuedAt: '2026-11-20T16:54:48.816Z', expiresAt: '2026-11-20T17:04:48.816Z' }],
+  },
+)
 export type Verification = Static<typeof Verification>
 
 const NOT_VALID: Verification = { valid: false }

@@ -16,7 +16,9 @@ const METHODS = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS']
 
 /** The one error handler: everything that is thrown becomes problem details (RFC 9457). */
 export function answerError(error: unknown, request: FastifyRequest, reply: FastifyReply): FastifyReply {
-  const problem = toPublicError(error, request)
+  // When the body broke off, the parser says so in Node's words.
+  const isBrokenOff = request.raw.readableAborted && !(error instanceof PublicError)
+  const problem = isBrokenOff ? new CallerGoneError() : toPublicError(error)
   const { code, status, detail } = problem
   request.problem = code
   if (status >= 500) request.log.error({ err: error, problem: code }, detail)
@@ -35,15 +37,22 @@ function completeChallenge({ 'www-authenticate': challenge }: ErrorHeaders, requ
   return { 'www-authenticate': `${challenge}${challenge.includes('=') ? ',' : ''} resource_metadata="${url}"` }
 }
 
+export const requestTimeout = clientError(
+  408,
+  'request_timeout',
+  'Request timeout.',
+  'The request took too long to come.',
+)
+export const headersTooLarge = clientError(
+  431,
+  'headers_too_large',
+  'The headers are too large.',
+  'Send shorter headers.',
+)
 /** What Node finds wrong with a connection before there is a request, by Node's code for it. */
 const CLIENT_ERRORS: Readonly<Record<string, PublicError>> = {
-  ERR_HTTP_REQUEST_TIMEOUT: clientError(
-    408,
-    'request_timeout',
-    'Request timeout.',
-    'The request took too long to come.',
-  ),
-  HPE_HEADER_OVERFLOW: clientError(431, 'headers_too_large', 'The headers are too large.', 'Send shorter headers.'),
+  ERR_HTTP_REQUEST_TIMEOUT: requestTimeout,
+  HPE_HEADER_OVERFLOW: headersTooLarge,
 }
 const NOT_HTTP = clientError(
   400,
@@ -75,12 +84,20 @@ export function answerClientError(this: FastifyInstance, error: ConnectionError,
 function answerNotFound(request: FastifyRequest, reply: FastifyReply): FastifyReply {
   const url = request.url.split('?')[0] ?? request.url
   const allowed = METHODS.filter((method) => request.server.hasRoute({ method, url }))
-  if (allowed.length === 0) {
-    return answerError(clientError(404, 'not_found', 'Not found.', `There is nothing at ${url}.`), request, reply)
-  }
+  const error = allowed.length === 0 ? notFound(url) : methodNotAllowed(request.method, allowed)
+  return answerError(error, request, reply)
+}
+
+/** @param url without its query, where people put what is secret */
+export function notFound(url: string): PublicError {
+  return clientError(404, 'not_found', 'Not found.', `There is nothing at ${url}.`)
+}
+
+/** @param allowed the methods that the URL has */
+export function methodNotAllowed(method: string, allowed: readonly string[]): PublicError {
   const allow = allowed.join(', ')
-  const detail = `${request.method} is not possible here; ${allow} is.`
-  return answerError(clientError(405, 'method_not_allowed', 'Method not allowed.', detail, { allow }), request, reply)
+  const detail = `${method} is not possible here; ${allow} is.`
+  return clientError(405, 'method_not_allowed', 'Method not allowed.', detail, { allow })
 }
 
 /** @param retryAfterSeconds until the caller's next request is served */
@@ -90,10 +107,9 @@ export function rateLimited(limitPerMinute: number, retryAfterSeconds: number): 
   return clientError(429, 'rate_limited', 'Too many requests.', detail, headers)
 }
 
-function toPublicError(error: unknown, { raw }: FastifyRequest): PublicError {
+/** What is answered for an error: itself when it may leave the process, an opaque one otherwise. */
+export function toPublicError(error: unknown): PublicError {
   if (error instanceof PublicError) return error
-  // The body broke off, and the parser says so in Node's words.
-  if (raw.readableAborted) return new CallerGoneError()
   return (isFastifyError(error) && fromFastify(error)) || internalError(error)
 }
 

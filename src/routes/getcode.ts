@@ -4,13 +4,28 @@ import { IssuedCode } from '../codes/code.ts'
 import { issueCode } from '../codes/issue-code.ts'
 import { policies } from './policies.ts'
 
+const PROBLEMS = [
+  'secret_unavailable',
+  'number_api_failed',
+  'number_api_invalid',
+  'number_api_timeout',
+  'number_api_unavailable',
+  'queue_unavailable',
+] as const
+
 /** `GET /api/v1/getcode`: a one-time code, which is on the queue by the time the caller has it. */
 const getcode: FastifyPluginAsyncTypebox = async (app) => {
   app.get(
     '/api/v1/getcode',
     {
-      config: { policy: policies['GET /api/v1/getcode'] },
-      schema: { response: { 200: IssuedCode } },
+      config: { policy: policies['GET /api/v1/getcode'], problems: PROBLEMS },
+      schema: {
+        operationId: 'getCode',
+        tags: ['Codes'],
+        summary: 'Get a one-time code',
+        description: 'The code is on the queue by the time you have it, and becomes valid within seconds.',
+        response: { 200: IssuedCode },
+      },
     },
     async ({ queue, deadline }) => await issueCode({ numberApi: app.numberApi, queue, deadline }),
   )

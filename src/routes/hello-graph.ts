@@ -3,17 +3,50 @@ import type { FastifyInstance, FastifyRequest } from 'fastify'
 import fp from 'fastify-plugin'
 import { policies } from './policies.ts'
 
-const Greeting = Type.Object({
-  claims: Type.Record(Type.String(), Type.Unknown()),
-  flow: Type.Enum(['client_credentials', 'on_behalf_of']),
-  graph: Type.Record(Type.String(), Type.Unknown()),
-})
+const Greeting = Type.Object(
+  {
+    claims: Type.Record(Type.String(), Type.Unknown(), { description: 'The verified claims of your token.' }),
+    flow: Type.Enum(['client_credentials', 'on_behalf_of'], {
+      description: 'In whose name Microsoft Graph was asked.',
+    }),
+    graph: Type.Record(Type.String(), Type.Unknown(), { description: 'Your service principal, or your user.' }),
+  },
+  {
+    description: 'Who you are.',
+    examples: [
+      {
+        claims: { azp: '1d5f3a7c-2b4e-4c6d-8e9f-a0b1c2d3e4f5', roles: ['Graph.Hello'] },
+        flow: 'client_credentials',
+        graph: { appId: '1d5f3a7c-2b4e-4c6d-8e9f-a0b1c2d3e4f5', displayName: 'Caller' },
+      },
+    ],
+  },
+)
+
+const PROBLEMS = [
+  'insufficient_claims',
+  'graph_failed',
+  'graph_forbidden',
+  'graph_timeout',
+  'graph_unavailable',
+  'graph_not_configured',
+  'secret_unavailable',
+] as const
 
 /** `GET /api/v1/hello-graph`: the caller's verified claims, and what Microsoft Graph says of the caller. */
 const helloGraph: FastifyPluginAsyncTypebox = async (app) => {
   app.get(
     '/api/v1/hello-graph',
-    { config: { policy: policies['GET /api/v1/hello-graph'] }, schema: { response: { 200: Greeting } } },
+    {
+      config: { policy: policies['GET /api/v1/hello-graph'], problems: PROBLEMS },
+      schema: {
+        operationId: 'helloGraph',
+        tags: ['Graph'],
+        summary: 'Get your claims, and what Microsoft Graph says of you',
+        description: 'Users are asked for on their behalf; apps, and callers of B2C, in the name of this service.',
+        response: { 200: Greeting },
+      },
+    },
     async (request) => ({ claims: { ...request.caller.claims }, ...(await askGraph(app, request)) }),
   )
 }

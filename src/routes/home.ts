@@ -1,4 +1,4 @@
-import type { FastifyPluginAsync } from 'fastify'
+import type { FastifyPluginAsync, RouteOptions } from 'fastify'
 import fp from 'fastify-plugin'
 import { html, sendPage } from './page.ts'
 
@@ -15,30 +15,37 @@ const PART_NAMES: Readonly<Record<string, string>> = {
 const home: FastifyPluginAsync = async (app) => {
   app.get('/', { exposeHeadRoute: true }, async (_request, reply) => {
     const parts = Object.entries(await app.readiness.report())
-    return sendPage(reply, { title: 'fastify-entra', body: renderHome(parts) })
+    return sendPage(reply, { title: 'fastify-entra', body: renderHome(parts, app.apiRoutes) })
   })
 }
 
-function renderHome(parts: ReadonlyArray<[name: string, isUsable: boolean]>) {
+function renderHome(parts: ReadonlyArray<[name: string, isUsable: boolean]>, routes: readonly RouteOptions[]) {
   return html`<h1>fastify-entra</h1>
 <p class="quiet">One-time codes for backend services. Callers are authenticated with Microsoft Entra ID access tokens.</p>
 <ul class="actions">
-<li><a class="button first" href="/api/v1/getcode">Get a code</a></li>
-<li><a class="button" href="/.well-known/oauth-protected-resource">Where to get a token</a></li>
+<li><a class="button first" href="/docs">Documentation</a></li>
+<li><a class="button" href="/api/v1/getcode">Get a code</a></li>
 </ul>
 ${renderState(parts)}
 <section class="card">
 <h2>What it answers</h2>
 <ul class="list">
-<li><code>GET /api/v1/getcode</code><br><span class="quiet">A one-time code. For apps with the role <code>Codes.Issue</code>,
-and users with the scope <code>user_impersonation</code>.</span></li>
-<li><code>POST /api/v1/codes/verify</code><br><span class="quiet">Whether a code is valid, which it is once. For apps with
-the role <code>Codes.Verify</code>.</span></li>
-<li><code>GET /api/v1/hello-graph</code><br><span class="quiet">Who you are, as Microsoft Graph says. For apps with the role
-<code>Graph.Hello</code>, and users as above.</span></li>
-</ul>
+${routes.filter(({ config }) => config?.policy !== undefined).map(renderRoute)}</ul>
 </section>
-<footer>Without a token these answer 401 and say why.</footer>`
+<footer>Without a token these answer 401 and say why.
+<a href="/.well-known/oauth-protected-resource">Where to get one</a>, and
+<a href="/openapi.json">all of it for programs</a>.</footer>`
+}
+
+function renderRoute({ method, url, schema, config }: RouteOptions) {
+  const { roles = [], scopes = [] } = config?.policy ?? {}
+  const callers = [
+    ...roles.map((role) => html`apps with the role <code>${role}</code>`),
+    ...scopes.map((scope) => html`users with the scope <code>${scope}</code>`),
+  ]
+  return html`<li><code>${String(method)} ${url}</code><br>${schema?.summary ?? ''}.
+<span class="quiet">For ${callers.map((caller, index) => html`${index === 0 ? '' : ', and '}${caller}`)}.</span></li>
+`
 }
 
 function renderState(parts: ReadonlyArray<[name: string, isUsable: boolean]>) {
@@ -54,4 +61,4 @@ ${parts.map(
 </section>`
 }
 
-export default fp(home, { name: 'route-home', encapsulate: true, dependencies: ['readiness'] })
+export default fp(home, { name: 'route-home', encapsulate: true, dependencies: ['api-routes', 'readiness'] })

@@ -16,8 +16,17 @@ const verifyCodeRoute: FastifyPluginAsyncTypebox = async (app) => {
   app.post(
     '/api/v1/codes/verify',
     {
-      config: { policy: policies['POST /api/v1/codes/verify'] },
-      schema: { body: Body, response: { 200: Verification } },
+      config: { policy: policies['POST /api/v1/codes/verify'], problems: ['codes_unavailable'] },
+      schema: {
+        operationId: 'verifyCode',
+        tags: ['Codes'],
+        summary: 'Ask whether a code is valid, and use it',
+        description:
+          'True once for each code. A code that is unknown, misspelt, expired or used is not valid, without a difference. ' +
+          'Who is wrong too often gets `rate_limited`.',
+        body: Body,
+        response: { 200: Verification },
+      },
     },
     async (request, reply) =>
       await app.guessLimit.guess(request, async () => {

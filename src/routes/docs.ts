@@ -1,0 +1,39 @@
+import type { FastifyInstance, FastifyPluginAsync, FastifyReply, FastifyRequest } from 'fastify'
+import fp from 'fastify-plugin'
+import type { IssuerOptions } from '../plugins/entra-auth/issuer-options.ts'
+
+interface DocsOptions {
+  issuers: readonly IssuerOptions[]
+  clientId: string | undefined
+}
+
+/**
+ * `GET /openapi.json`: what this API is, in OpenAPI 3.1. `GET /docs`: a page to read and to try it out. Both come from an
+ * application beside this one, made when somebody first asks: most processes never need it (docs/decisions/0030).
+ */
+const docs: FastifyPluginAsync<DocsOptions> = async (app, { issuers, clientId }) => {
+  let making: Promise<FastifyInstance> | undefined
+
+  async function make(): Promise<FastifyInstance> {
+    const { createDocumentation } = await import('../openapi/documentation.ts')
+    return await createDocumentation({ routes: app.apiRoutes, issuers, clientId })
+  }
+
+  function documentation(): Promise<FastifyInstance> {
+    making ??= make()
+    return making
+  }
+
+  async function servePage(request: FastifyRequest, reply: FastifyReply): Promise<void> {
+    const { routing } = await documentation()
+    reply.hijack()
+    routing(request.raw, reply.raw)
+  }
+
+  app.get('/openapi.json', async () => (await documentation()).swagger())
+  app.get('/docs', servePage)
+  app.get('/docs/*', servePage)
+  app.addHook('onClose', async () => await (await making)?.close())
+}
+
+export default fp(docs, { name: 'route-docs', encapsulate: true, dependencies: ['api-routes'] })
