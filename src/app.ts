@@ -9,15 +9,18 @@ import apiRoutes from './plugins/api-routes.ts'
 import callerLimits from './plugins/caller-limits.ts'
 import codesTable from './plugins/codes-table.ts'
 import entraAuth from './plugins/entra-auth/index.ts'
+import { fetchJsonOverHttps } from './plugins/entra-auth/issuer-metadata.ts'
 import gracefulClose from './plugins/graceful-close.ts'
 import graph from './plugins/graph.ts'
 import guessLimit from './plugins/guess-limit.ts'
 import keyVault from './plugins/key-vault.ts'
 import numberApi from './plugins/number-api.ts'
+import observedCalls from './plugins/observed-calls.ts'
 import overload from './plugins/overload.ts'
 import problemDetails, { answerClientError, answerError } from './plugins/problem-details.ts'
 import readiness from './plugins/readiness.ts'
 import requestDeadline from './plugins/request-deadline.ts'
+import { chooseRequestId, readTraceId } from './plugins/request-ids.ts'
 import requestLog from './plugins/request-log.ts'
 import storageQueue from './plugins/storage-queue.ts'
 import docs from './routes/docs.ts'
@@ -50,7 +53,7 @@ export async function buildApp(config: Config): Promise<FastifyInstance> {
     // Faults that Fastify finds before any plugin has its say, such as a URL that cannot be decoded.
     frameworkErrors: answerError,
     clientErrorHandler: answerClientError,
-    genReqId: () => crypto.randomUUID(),
+    genReqId: ({ headers }) => chooseRequestId(headers),
     bodyLimit: MAX_BODY_BYTES,
     http: {
       maxHeaderSize: MAX_HEADER_BYTES,
@@ -65,22 +68,32 @@ export async function buildApp(config: Config): Promise<FastifyInstance> {
   }).withTypeProvider<TypeBoxTypeProvider>()
 
   await app.register(requestDeadline, { timeoutMs: ANSWER_WITHIN_MS })
-  await app.register(requestLog)
+  await app.register(observedCalls)
+  const { observe } = app.observedCalls
+  await app.register(requestLog, {
+    callerOf: (request) => app.entraAuth.callerOf(request),
+    traceIdOf: ({ headers }) => readTraceId(headers),
+  })
   await app.register(problemDetails)
   await app.register(gracefulClose)
   await app.register(apiRoutes)
-  app.addHook('onRequest', async (_request, reply) => {
-    reply.headers({ 'cache-control': 'no-store', 'x-content-type-options': 'nosniff' })
+  app.addHook('onRequest', async (request, reply) => {
+    reply.headers({
+      'cache-control': 'no-store',
+      'x-content-type-options': 'nosniff',
+      'x-request-id': request.id,
+    })
   })
 
   const credential = createCredential()
-  await app.register(keyVault, { url: config.KEY_VAULT_URL, credential })
+  await app.register(keyVault, { url: config.KEY_VAULT_URL, credential, observe })
   await app.register(storageQueue, {
     urls: config.STORAGE_QUEUE_URL,
     credential,
     messageEncoding: config.STORAGE_QUEUE_MESSAGE_ENCODING,
+    observe,
   })
-  await app.register(codesTable, { url: config.CODES_TABLE_URL, credential })
+  await app.register(codesTable, { url: config.CODES_TABLE_URL, credential, observe })
   await app.register(guessLimit, {
     maxPerMinute: Math.ceil(WRONG_CODES_PER_MINUTE / config.WORKERS),
     keyGenerator: nameCaller,
@@ -88,6 +101,7 @@ export async function buildApp(config: Config): Promise<FastifyInstance> {
   await app.register(numberApi, {
     endpoint: config.THIRD_PARTY_API_ENDPOINT,
     timeoutMs: config.THIRD_PARTY_API_TIMEOUT_MS,
+    observe,
     secretName: config.THIRD_PARTY_API_SECRET_NAME,
   })
   const issuers = listIssuers(config)
@@ -95,6 +109,11 @@ export async function buildApp(config: Config): Promise<FastifyInstance> {
     issuers,
     allowedClientIds: config.ENTRA_ALLOWED_CLIENT_IDS,
     allowGuests: config.ENTRA_ALLOW_GUESTS,
+    fetchJson: (url, signal) => observe('keys', () => fetchJsonOverHttps(url, signal)),
+    // The line of the request says it.
+    onRefused(request, refusal) {
+      request.refusal = refusal
+    },
     tokenCache: config.TOKEN_CACHE_SIZE === 0 ? false : { maxTokens: config.TOKEN_CACHE_SIZE },
   })
 
@@ -106,6 +125,7 @@ export async function buildApp(config: Config): Promise<FastifyInstance> {
     secretName: config.ENTRA_API_CLIENT_SECRET_NAME,
     certificateName: config.ENTRA_API_CERTIFICATE_NAME,
     b2c: readB2cDirectory(config),
+    observe,
   })
 
   await app.register(readiness)

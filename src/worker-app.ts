@@ -8,6 +8,7 @@ import codeWorker from './plugins/code-worker.ts'
 import codesTable from './plugins/codes-table.ts'
 import gracefulClose from './plugins/graceful-close.ts'
 import metrics from './plugins/metrics.ts'
+import observedCalls from './plugins/observed-calls.ts'
 import problemDetails from './plugins/problem-details.ts'
 import readiness from './plugins/readiness.ts'
 import storageQueue from './plugins/storage-queue.ts'
@@ -22,13 +23,16 @@ export async function buildWorker(config: WorkerConfig): Promise<FastifyInstance
   await app.register(problemDetails)
   await app.register(gracefulClose)
 
+  await app.register(observedCalls)
+  const { observe } = app.observedCalls
+
   const credential = createCredential()
   const messageEncoding = config.STORAGE_QUEUE_MESSAGE_ENCODING
-  await app.register(storageQueue, { urls: config.STORAGE_QUEUE_URL, credential, messageEncoding })
-  await app.register(codesTable, { url: config.CODES_TABLE_URL, credential })
+  await app.register(storageQueue, { urls: config.STORAGE_QUEUE_URL, credential, messageEncoding, observe })
+  await app.register(codesTable, { url: config.CODES_TABLE_URL, credential, observe })
   await app.register(metrics)
   await app.register(codeWorker, {
-    openPoisonQueue: ({ url }) => createStorageQueue({ url: poisonUrl(url), credential, messageEncoding }),
+    openPoisonQueue: ({ url }) => createStorageQueue({ url: poisonUrl(url), credential, messageEncoding, observe }),
     lifetimeSeconds: config.CODE_LIFETIME_SECONDS,
     idlePollMs: config.WORKER_IDLE_POLL_MS,
   })

@@ -2,6 +2,7 @@ import { UnavailableError } from '../errors.ts'
 import type { Credential } from './credential.ts'
 import { summarizeFault } from './fault-summary.ts'
 import { once } from './once.ts'
+import { type ObserveCall, unobserved } from './outside-call.ts'
 
 /** Two further tries within about a second; whoever waits is served better by a 503 than by a long silence. */
 const RETRIES = { maxRetries: 2, retryDelayInMs: 200, maxRetryDelayInMs: 1_000 }
@@ -10,10 +11,11 @@ export interface KeyVaultOptions {
   /** `https://<name>.vault.azure.net` */
   url: string
   credential: Credential
+  observe?: ObserveCall
 }
 
 /** Reads secrets from one Key Vault. */
-export function createKeyVault({ url, credential }: KeyVaultOptions) {
+export function createKeyVault({ url, credential, observe = unobserved }: KeyVaultOptions) {
   const connect = once(async () => {
     const { SecretClient } = await import('@azure/keyvault-secrets')
     return new SecretClient(url, credential, {
@@ -29,7 +31,8 @@ export function createKeyVault({ url, credential }: KeyVaultOptions) {
      */
     async getSecret(name: string, signal?: AbortSignal): Promise<string> {
       const client = await connect()
-      const { value } = await client.getSecret(name, signal && { abortSignal: signal }).catch((error: unknown) => {
+      const read = () => client.getSecret(name, signal && { abortSignal: signal })
+      const { value } = await observe('vault', read).catch((error: unknown) => {
         throw secretUnavailable(summarizeFault(error))
       })
       if (value === undefined || value === '') throw secretUnavailable(new Error(`the secret ${name} is empty`))

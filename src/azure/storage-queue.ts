@@ -3,6 +3,7 @@ import { UnavailableError } from '../errors.ts'
 import type { Credential } from './credential.ts'
 import { summarizeFault } from './fault-summary.ts'
 import { assertSendable } from './message-text.ts'
+import { type ObserveCall, unobserved } from './outside-call.ts'
 import { createPutMessage } from './put-message.ts'
 
 /** Three tries within the time of one operation. */
@@ -21,6 +22,7 @@ export interface StorageQueueOptions {
   name?: string | undefined
   /** `base64` is what Azure Functions triggers expect. */
   messageEncoding: 'text' | 'base64'
+  observe?: ObserveCall | undefined
 }
 
 /** What changes or deletes a message that this process leased, for as long as the lease lasts. */
@@ -54,7 +56,8 @@ type Operation<T> = (clients: Clients, abortSignal: AbortSignal) => Promise<T>
  * One Storage queue. Every operation ends within 5 s and fails with `queue_unavailable`. Azure's client for queues is
  * loaded at the first operation other than sending.
  */
-export function createStorageQueue({ url, credential, messageEncoding, name = readName(url) }: StorageQueueOptions) {
+export function createStorageQueue(options: StorageQueueOptions) {
+  const { url, credential, messageEncoding, name = readName(url), observe = unobserved } = options
   const sender = createPutMessage({ url, credential })
   const encode = (text: string) => (messageEncoding === 'base64' ? Buffer.from(text).toString('base64') : text)
 
@@ -73,19 +76,27 @@ export function createStorageQueue({ url, credential, messageEncoding, name = re
 
   async function run<T>(operation: Operation<T>): Promise<T> {
     try {
-      return await attempt(operation)
+      return await observe('queue', () => attempt(operation))
     } catch (error) {
       throw queueUnavailable(error)
+    }
+  }
+
+  async function holdsLease(operation: Operation<unknown>): Promise<boolean> {
+    try {
+      await attempt(operation)
+      return true
+    } catch (error) {
+      if (isLeaseLost(error)) return false
+      throw error
     }
   }
 
   /** An operation on a leased message. Somebody else may hold it by now, or have deleted it. */
   async function whileLeased(operation: Operation<unknown>): Promise<boolean> {
     try {
-      await attempt(operation)
-      return true
+      return await observe('queue', () => holdsLease(operation))
     } catch (error) {
-      if (isLeaseLost(error)) return false
       // What the service calls wrong with the operation itself will be wrong the next time too.
       if (isRefusal(error)) throw new Error('the queue refused the operation', { cause: summarizeFault(error) })
       throw queueUnavailable(error)
@@ -95,7 +106,7 @@ export function createStorageQueue({ url, credential, messageEncoding, name = re
   async function send(text: string, timeoutMs = OPERATION_TIMEOUT_MS): Promise<void> {
     assertSendable(text)
     try {
-      await sender.send(text, timeoutMs)
+      await observe('queue', () => sender.send(text, timeoutMs))
     } catch (error) {
       throw queueUnavailable(error)
     }

@@ -2,6 +2,7 @@ import type { ListTableEntitiesOptions, TableClient, TransactionAction } from '@
 import { UnavailableError } from '../errors.ts'
 import type { Credential } from './credential.ts'
 import { summarizeFault } from './fault-summary.ts'
+import { type ObserveCall, unobserved } from './outside-call.ts'
 
 /** Two further tries within the time of one operation. */
 const RETRIES = { maxRetries: 2, retryDelayInMs: 200, maxRetryDelayInMs: 1_000 }
@@ -11,6 +12,7 @@ export interface StorageTableOptions {
   /** `https://<account>.table.core.windows.net/<table>` */
   url: string
   credential: Credential
+  observe?: ObserveCall
 }
 
 export interface EntityKeys {
@@ -28,7 +30,7 @@ export interface FoundEntity {
  * One Storage table. Every operation ends within 5 s. It fails with `codes_unavailable` while the table is out of reach,
  * and with another error when it refuses the operation as such. Azure's client for tables is loaded at the first operation.
  */
-export function createStorageTable({ url, credential }: StorageTableOptions) {
+export function createStorageTable({ url, credential, observe = unobserved }: StorageTableOptions) {
   const { account, name } = splitTableUrl(url)
   let client: Promise<TableClient> | undefined
 
@@ -37,13 +39,17 @@ export function createStorageTable({ url, credential }: StorageTableOptions) {
     return new TableClient(account, name, credential, { retryOptions: RETRIES })
   }
 
-  async function run<T>(operation: Operation<T>, ...expected: Expected<T>[]): Promise<T> {
+  async function attempt<T>(operation: Operation<T>, expected: readonly Expected<T>[]): Promise<T> {
     try {
       client ??= connect()
       return await operation(await client, AbortSignal.timeout(OPERATION_TIMEOUT_MS))
     } catch (error) {
       return explain(error, expected)
     }
+  }
+
+  async function run<T>(operation: Operation<T>, ...expected: Expected<T>[]): Promise<T> {
+    return await observe('table', () => attempt(operation, expected))
   }
 
   return {

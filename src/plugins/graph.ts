@@ -11,6 +11,7 @@ import { createConnections } from '../azure/connections.ts'
 import type { Credential } from '../azure/credential.ts'
 import type { Deadline } from '../azure/deadline.ts'
 import { type Answer, isTimeout } from '../azure/exchange.ts'
+import type { ObserveCall } from '../azure/outside-call.ts'
 import { CallerGoneError, GraphError, InsufficientClaimsError, NotConfiguredError, PublicError } from '../errors.ts'
 import { withDeadline } from './deadline.ts'
 import { createOutsideCalls, type OutsideCalls, parseRetryAfter } from './outside-calls.ts'
@@ -43,6 +44,7 @@ interface GraphOptions {
   secretName?: string | undefined
   certificateName?: string | undefined
   b2c?: B2cDirectory | undefined
+  observe: ObserveCall
 }
 
 interface Question {
@@ -59,7 +61,7 @@ interface Tokens {
 }
 
 /** Microsoft Graph, asked as this service, as a user, or in the B2C tenant's directory. */
-function createGraph(baseUrl: string, tokens: Tokens, calls: OutsideCalls) {
+function createGraph({ baseUrl, observe }: GraphOptions, tokens: Tokens, calls: OutsideCalls) {
   const connections = createConnections(new URL(baseUrl).origin, DEADLINE_MS)
 
   async function ask(
@@ -83,12 +85,15 @@ function createGraph(baseUrl: string, tokens: Tokens, calls: OutsideCalls) {
     const timeoutMs = Math.max(0, Math.min(DEADLINE_MS, caller.leftMs()))
     const endsAt = performance.now() + timeoutMs
     const deadline = { signal, leftMs: () => endsAt - performance.now() }
-    try {
-      const token = await withDeadline(getToken, timeoutMs)
-      return await calls.run(deadline, () => ask(question, token, deadline).catch(rethrow))
-    } catch (error) {
+    const explain = (error: unknown): never => {
       if (signal?.aborted) throw new CallerGoneError()
       return rethrow(error)
+    }
+    try {
+      const token = await observe('entra', () => withDeadline(getToken, timeoutMs))
+      return await calls.run(deadline, () => observe('graph', () => ask(question, token, deadline).catch(explain)))
+    } catch (error) {
+      return explain(error)
     }
   }
 
@@ -198,7 +203,7 @@ const graph: FastifyPluginAsync<GraphOptions> = async (app, options) => {
     b2c: b2cClient && b2c && (() => b2cClient.clientCredentials(b2c.tenantId, [scope])),
   }
   const calls = createOutsideCalls({ name: 'graph', title: 'Microsoft Graph', log: app.log })
-  const api = createGraph(baseUrl, tokens, calls)
+  const api = createGraph(options, tokens, calls)
   app.decorate('graph', api)
   app.addHook('onClose', () => api.close())
 }

@@ -5,6 +5,7 @@ import { Compile } from 'typebox/compile'
 import { createConnections } from '../azure/connections.ts'
 import { type Deadline, NO_DEADLINE } from '../azure/deadline.ts'
 import { type Answer, isTimeout } from '../azure/exchange.ts'
+import type { ObserveCall } from '../azure/outside-call.ts'
 import { CallerGoneError, NumberApiError, UnavailableError } from '../errors.ts'
 import { createOutsideCalls, type OutsideCalls, parseRetryAfter } from './outside-calls.ts'
 import { createRefreshedValue, type RefreshedValue } from './refreshed-value.ts'
@@ -23,6 +24,7 @@ interface NumberApiOptions {
   endpoint: string
   /** Milliseconds for one call, from sending to the last byte. */
   timeoutMs: number
+  observe: ObserveCall
   /** Name of the access key in the Key Vault of the plugin `key-vault`. */
   secretName: string
 }
@@ -34,7 +36,7 @@ function createNumberApi(options: Omit<NumberApiOptions, 'secretName'>, accessKe
   const { origin, pathname, search } = new URL(options.endpoint)
   const connections = createConnections(origin, options.timeoutMs)
 
-  async function ask(key: string, { signal, leftMs }: Deadline): Promise<Answer> {
+  async function exchange(key: string, { signal, leftMs }: Deadline): Promise<Answer> {
     const timeoutMs = Math.max(0, Math.min(options.timeoutMs, leftMs()))
     try {
       return await connections.exchange({
@@ -53,6 +55,10 @@ function createNumberApi(options: Omit<NumberApiOptions, 'secretName'>, accessKe
       }
       throw new NumberApiError('number_api_failed', 'The number API could not be reached.', { cause })
     }
+  }
+
+  async function ask(key: string, deadline: Deadline): Promise<Answer> {
+    return await options.observe('number_api', () => exchange(key, deadline), isGood)
   }
 
   /** Reads the key again when it was refused, unless another request has done so since. */
@@ -90,6 +96,10 @@ function createNumberApi(options: Omit<NumberApiOptions, 'secretName'>, accessKe
     refreshAccessKey: readKey,
     close: connections.close,
   }
+}
+
+function isGood({ status }: Answer): boolean {
+  return status === 200
 }
 
 function parseAnswer({ status, headers, body }: Answer): number {

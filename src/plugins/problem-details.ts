@@ -24,7 +24,12 @@ export function answerError(error: unknown, request: FastifyRequest, reply: Fast
   if (status >= 500) request.log.error({ err: error, problem: code }, detail)
   return reply
     .code(status)
-    .headers({ 'cache-control': 'no-store', ...problem.headers, ...completeChallenge(problem.headers, request) })
+    .headers({
+      'cache-control': 'no-store',
+      'x-request-id': request.id,
+      ...problem.headers,
+      ...completeChallenge(problem.headers, request),
+    })
     .type('application/problem+json')
     .send(problem.toProblem(request.id))
 }

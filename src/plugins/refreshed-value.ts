@@ -1,3 +1,4 @@
+import { AsyncLocalStorage } from 'node:async_hooks'
 import { withDeadline } from './deadline.ts'
 
 /** A failed load is tried again after 1 s, 2 s, 4 s, and then every 5 s: recovery within seconds, without a storm. */
@@ -27,6 +28,9 @@ export function createRefreshedValue<T>(options: RefreshedValueOptions<T>) {
   let inFlight: Promise<T> | undefined
   let failures = 0
   let timer: NodeJS.Timeout | undefined
+  const loads = { ok: 0, failed: 0 }
+  // What goes on in the background is part of no request, though a request may have begun it.
+  const outsideOfRequests = AsyncLocalStorage.snapshot()
   let stopped = false
 
   async function load(): Promise<T> {
@@ -34,9 +38,11 @@ export function createRefreshedValue<T>(options: RefreshedValueOptions<T>) {
       const value = await withDeadline(options.load, options.loadTimeoutMs)
       current = { value, loadedAt: now() }
       failures = 0
+      loads.ok += 1
       return value
     } catch (error) {
       failures += 1
+      loads.failed += 1
       options.onFailure(error)
       throw error
     } finally {
@@ -50,7 +56,7 @@ export function createRefreshedValue<T>(options: RefreshedValueOptions<T>) {
     if (stopped) return
     const delayMs =
       failures === 0 ? options.refreshEveryMs : Math.min(FIRST_RETRY_MS * 2 ** (failures - 1), LONGEST_RETRY_MS)
-    timer = setTimeout(refreshInBackground, delayMs).unref()
+    timer = outsideOfRequests(() => setTimeout(refreshInBackground, delayMs).unref())
   }
 
   /** Loads now, or joins the load that is in flight. Rejects with that load's error. */
@@ -86,6 +92,8 @@ export function createRefreshedValue<T>(options: RefreshedValueOptions<T>) {
     get isLoading(): boolean {
       return inFlight !== undefined
     },
+    /** How many loads there have been, by how they ended. */
+    loads: loads as Readonly<typeof loads>,
   }
 }
 

@@ -1,6 +1,7 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import fp from 'fastify-plugin'
 import { IssuedCode } from '../codes/code.ts'
+import { referenceOf } from '../codes/code-record.ts'
 import { issueCode } from '../codes/issue-code.ts'
 import { policies } from './policies.ts'
 
@@ -27,12 +28,17 @@ const getcode: FastifyPluginAsyncTypebox = async (app) => {
         response: { 200: IssuedCode },
       },
     },
-    async ({ queue, deadline }) => await issueCode({ numberApi: app.numberApi, queue, deadline }),
+    async (request) => {
+      const { queue, deadline } = request
+      const issued = await issueCode({ numberApi: app.numberApi, queue, deadline })
+      request.audit = { event: 'code_issued', code: referenceOf(issued.code) }
+      return issued
+    },
   )
 }
 
 export default fp(getcode, {
   name: 'route-getcode',
   encapsulate: true,
-  dependencies: ['entra-auth', 'number-api', 'storage-queue'],
+  dependencies: ['entra-auth', 'number-api', 'storage-queue', 'request-log'],
 })

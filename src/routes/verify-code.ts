@@ -1,5 +1,6 @@
 import { type FastifyPluginAsyncTypebox, Type } from '@fastify/type-provider-typebox'
 import fp from 'fastify-plugin'
+import { referenceOf } from '../codes/code-record.ts'
 import { Verification, verifyCode } from '../codes/verify-code.ts'
 import { policies } from './policies.ts'
 
@@ -28,12 +29,16 @@ const verifyCodeRoute: FastifyPluginAsyncTypebox = async (app) => {
         response: { 200: Verification },
       },
     },
-    async (request, reply) =>
-      await app.guessLimit.guess(request, async () => {
+    async (request, reply) => {
+      const code = referenceOf(request.body.code)
+      request.audit = { event: 'code_refused', code }
+      return await app.guessLimit.guess(request, async () => {
         const answer = await verifyCode(app.codesTable, request.body.code)
-        if (!answer.valid) await untilFullStep(reply.elapsedTime)
+        if (answer.valid) request.audit = { event: 'code_verified', code }
+        else await untilFullStep(reply.elapsedTime)
         return { isRight: answer.valid, answer }
-      }),
+      })
+    },
   )
 }
 
@@ -45,5 +50,5 @@ async function untilFullStep(elapsedMs: number): Promise<void> {
 export default fp(verifyCodeRoute, {
   name: 'route-verify-code',
   encapsulate: true,
-  dependencies: ['entra-auth', 'codes-table', 'guess-limit'],
+  dependencies: ['entra-auth', 'codes-table', 'guess-limit', 'request-log'],
 })

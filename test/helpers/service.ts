@@ -1,4 +1,5 @@
 import type { LocalCloud } from '../../local-cloud/cloud.ts'
+import { api, caller } from '../../local-cloud/directory.ts'
 import { eventually, freePort, start } from './processes.ts'
 
 export const SERVER = ['--import', './tools/require-node.mjs', 'src/server.ts']
@@ -20,4 +21,18 @@ export async function startService(
     )
   await eventually(isListening, `listens: ${service.output()}`)
   return { ...service, url, port }
+}
+
+/** From the real token endpoint. */
+export async function fetchToken(cloud: LocalCloud): Promise<string> {
+  const response = await fetch(`${cloud.origins.entra}/${cloud.serviceEnv.ENTRA_TENANT_ID}/oauth2/v2.0/token`, {
+    method: 'POST',
+    body: new URLSearchParams({
+      grant_type: 'client_credentials',
+      client_id: caller.clientId,
+      client_secret: caller.secret,
+      scope: `${api.identifierUri}/.default`,
+    }),
+  })
+  return Object(await response.json()).access_token
 }

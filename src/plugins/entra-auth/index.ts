@@ -10,9 +10,16 @@ import { type IssuerOptions, readIssuerOptions } from './issuer-options.ts'
 import { AccessRefusedError, TokenMissingError } from './refusals.ts'
 import { type AccessRules, assertMayCall, assertRoutePolicy, type RoutePolicy } from './route-policy.ts'
 import { wrongSignature } from './signature.ts'
-import { createTrustedIssuer } from './trusted-issuer.ts'
+import { createTrustedIssuer, type IssuerUpkeep } from './trusted-issuer.ts'
 import type { JsonObject } from './unverified-token.ts'
-import { createVerifiedTokens, type VerifiedToken } from './verified-tokens.ts'
+import { createVerifiedTokens, type VerifiedToken, type VerifiedTokens } from './verified-tokens.ts'
+
+/** Why a request was refused, and what its token claims: `iss`, `azp`, `appid`, `tid`, `uti`, which need not be true. */
+export interface Refusal {
+  code: string
+  detail: string
+  claimed: Readonly<Record<string, string>>
+}
 
 /** @public */
 export interface EntraAuthOptions {
@@ -27,6 +34,8 @@ export interface EntraAuthOptions {
    * are used. More callers than that at a time cost a verification now and then. `false`: none.
    */
   tokenCache?: false | { maxTokens: number }
+  /** Told of every refusal, for the log; by default it writes a line `access refused`. */
+  onRefused?: (request: FastifyRequest, refusal: Refusal) => void
   /** Name of the request's decorator; default `caller`. Another name needs its own `declare module 'fastify'`. */
   decoratorName?: string
   /** Fetches metadata and keys; default is `fetch` over https without redirects. For tests and for proxies. */
@@ -47,6 +56,13 @@ declare module 'fastify' {
       assertReady(): Promise<void>
       /** The verified token of a request, for the on-behalf-of flow. It is a secret: never log or answer it. */
       tokenOf(request: FastifyRequest): string
+      /** Who is calling, as far as that is known: null where no token was accepted. */
+      callerOf(request: FastifyRequest): Caller | null
+      /** How the keys of each issuer are kept up, and the memory of verified tokens is used; that is null when it is off. */
+      readonly upkeep: {
+        issuers: readonly IssuerUpkeep[]
+        tokens: Readonly<Pick<VerifiedTokens, 'size' | 'hits' | 'misses'>> | null
+      }
       /** The issuers whose tokens are accepted, as far as their metadata could be read. */
       readonly issuers: readonly string[]
     }
@@ -79,7 +95,7 @@ const verifiedCaller = Symbol('entra-auth.caller')
  * platform' on Microsoft Learn.
  */
 const entraAuth: FastifyPluginAsync<EntraAuthOptions> = async (app, options) => {
-  const { fetchJson = fetchJsonOverHttps, now = Date.now } = options
+  const { fetchJson = fetchJsonOverHttps, now = Date.now, onRefused = logRefusal } = options
   const rules: AccessRules = {
     allowedClientIds: new Set(options.allowedClientIds?.map((id) => id.toLowerCase())),
     allowGuests: options.allowGuests ?? false,
@@ -124,12 +140,11 @@ const entraAuth: FastifyPluginAsync<EntraAuthOptions> = async (app, options) => 
     },
   })
 
+  const tokens =
+    options.tokenCache === false ? undefined : createVerifiedTokens(options.tokenCache?.maxTokens ?? DEFAULT_MAX_TOKENS)
   const authenticate = createAuthenticator<FastifyRequest>({
     issuers,
-    tokens:
-      options.tokenCache === false
-        ? undefined
-        : createVerifiedTokens(options.tokenCache?.maxTokens ?? DEFAULT_MAX_TOKENS),
+    tokens,
     now,
     confirm: confirmSignature,
     onClaims(request, claims) {
@@ -155,7 +170,7 @@ const entraAuth: FastifyPluginAsync<EntraAuthOptions> = async (app, options) => 
     if (error instanceof AccessRefusedError) {
       error.resourceMetadataUrl = resourceMetadataUrl(request)
       const { code, detail } = error
-      request.log.info({ problem: code, detail, claimed: listClaimed(request[unverified]) }, 'access refused')
+      onRefused(request, { code, detail, claimed: listClaimed(request[unverified]) })
     }
     return error instanceof Error ? error : new Error(String(error))
   }
@@ -198,6 +213,10 @@ const entraAuth: FastifyPluginAsync<EntraAuthOptions> = async (app, options) => 
       // Throws where the request was not authenticated, as `request.caller` does.
       return request.caller && bearerTokenOf(readAuthorization(request.raw.rawHeaders))
     },
+    callerOf: (request: FastifyRequest) => request[verifiedCaller],
+    get upkeep() {
+      return { issuers: issuers.map(({ upkeep }) => upkeep), tokens: tokens ?? null }
+    },
     get issuers() {
       return [...new Set(issuers.flatMap(({ issuer }) => issuer ?? []))]
     },
@@ -226,6 +245,10 @@ async function confirmSignature(request: FastifyRequest, token: VerifiedToken): 
 /** The codes of `@fastify/jwt` and of `fast-jwt`; anything else is a fault of this service. */
 function isJwtError(error: unknown): boolean {
   return error instanceof Error && 'code' in error && /^(?:FST_JWT|FAST_JWT)_/.test(String(error.code))
+}
+
+function logRefusal(request: FastifyRequest, { code, detail, claimed }: Refusal): void {
+  request.log.info({ problem: code, detail, claimed }, 'access refused')
 }
 
 /** What finds the token in Entra's sign-in logs, as it claims: it need not be true. */

@@ -26,6 +26,15 @@ export interface TrustedIssuerOptions {
   now?: () => number
 }
 
+/** Of one issuer's metadata and keys: how often they were read, or could not be, and how old they are. */
+export interface IssuerUpkeep {
+  name: string
+  ok: number
+  failed: number
+  /** Milliseconds; infinite before they were read. */
+  ageMs: number
+}
+
 /** One issuer whose tokens are accepted, with the keys it publishes. */
 export function createTrustedIssuer({ settings, fetchJson, onFailure, now = Date.now }: TrustedIssuerOptions) {
   const isMultiTenant = settings.tenantCheck !== undefined
@@ -66,6 +75,10 @@ export function createTrustedIssuer({ settings, fetchJson, onFailure, now = Date
   return {
     settings,
     start: () => metadata.refreshInBackground(),
+    /** How the metadata and keys are kept up. */
+    get upkeep(): IssuerUpkeep {
+      return { name: settings.name, ...metadata.loads, ageMs: metadata.ageMs }
+    },
     stop: () => metadata.stop(),
     /** Resolves once metadata and keys are there and fresh enough, or rejects with `keys_unavailable`. */
     async settle(): Promise<void> {

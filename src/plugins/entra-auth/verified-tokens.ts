@@ -28,6 +28,18 @@ const KEY_LENGTH = 43
 export function createVerifiedTokens(maxTokens: number) {
   // In the order in which they came, which is nearly that in which they expire: the oldest goes first, and a hit moves none.
   const entries = new Map<string, Entry>()
+  let hits = 0
+  let misses = 0
+
+  function lookUp(authorization: string, nowMs: number): VerifiedToken | undefined {
+    const entry = entries.get(authorization.slice(-KEY_LENGTH))
+    if (entry === undefined || entry.authorization !== authorization) return undefined
+    const nowSeconds = nowMs / 1_000
+    const isValid = nowSeconds >= entry.validFrom && nowSeconds < entry.validUntil
+    if (isValid && entry.issuer.knownKey(entry.key.kid) === entry.key) return entry
+    entries.delete(authorization.slice(-KEY_LENGTH))
+    return undefined
+  }
 
   return {
     /**
@@ -35,13 +47,10 @@ export function createVerifiedTokens(maxTokens: number) {
      * key. The key of the map is a part of the signature; what is compared is the whole header.
      */
     find(authorization: string, nowMs: number): VerifiedToken | undefined {
-      const entry = entries.get(authorization.slice(-KEY_LENGTH))
-      if (entry === undefined || entry.authorization !== authorization) return undefined
-      const nowSeconds = nowMs / 1_000
-      const isValid = nowSeconds >= entry.validFrom && nowSeconds < entry.validUntil
-      if (isValid && entry.issuer.knownKey(entry.key.kid) === entry.key) return entry
-      entries.delete(authorization.slice(-KEY_LENGTH))
-      return undefined
+      const found = lookUp(authorization, nowMs)
+      if (found === undefined) misses += 1
+      else hits += 1
+      return found
     },
     add(token: VerifiedToken): void {
       if (entries.size >= maxTokens) {
@@ -55,6 +64,12 @@ export function createVerifiedTokens(maxTokens: number) {
     },
     get size(): number {
       return entries.size
+    },
+    get hits(): number {
+      return hits
+    },
+    get misses(): number {
+      return misses
     },
   }
 }
