@@ -135,6 +135,12 @@ export async function buildApp(config: Config): Promise<FastifyInstance> {
   app.readiness.add('table', app.codesTable.assertReady)
   app.readiness.add('numberApi', (signal) => app.numberApi.fetchNumber({ ...NO_DEADLINE, signal }))
 
+  if (config.METRICS_PORT !== undefined) {
+    // Loaded only where somebody asks for it.
+    await app.register(import('./plugins/metrics.ts'), { listen: { host: config.HOST, port: config.METRICS_PORT } })
+    await app.register(import('./plugins/request-metrics.ts'))
+  }
+
   await app.register(home)
   await app.register(health)
   await app.register(docs, { issuers, clientId: config.ENTRA_DOCS_CLIENT_ID })

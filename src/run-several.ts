@@ -13,7 +13,7 @@ const RESTART_AFTER_MS = 1_000
  * The API in several processes that share one port, each on a core of its own. This process serves nothing: it starts
  * another where one crashed, hands on the word to stop, and ends when they have. They end with it, whatever ends it.
  */
-export function runSeveral({ WORKERS, LOG_LEVEL, STOP_PAUSE_MS }: Config): void {
+export function runSeveral({ WORKERS, LOG_LEVEL, STOP_PAUSE_MS, HOST, METRICS_PORT }: Config): void {
   const { stream, ...options } = createLoggerOptions(LOG_LEVEL)
   const log = pino(options, stream)
   const served = new WeakSet<Worker>()
@@ -39,7 +39,20 @@ export function runSeveral({ WORKERS, LOG_LEVEL, STOP_PAUSE_MS }: Config): void 
     await Promise.all(Object.values(cluster.workers ?? {}).map((worker) => worker && end(worker, signal)))
   })
 
+  // Figures that JSON has no words for reach this process too: infinite, and not a number.
+  cluster.setupPrimary({ serialization: 'advanced' })
   for (let i = 0; i < WORKERS; i += 1) cluster.fork()
+  if (METRICS_PORT !== undefined) void gatherMetrics({ host: HOST, port: METRICS_PORT })
+}
+
+/** Those of all processes together, each of which has a part of the requests. */
+async function gatherMetrics(listen: { host: string; port: number }): Promise<void> {
+  const [{ AggregatorRegistry }, { serveMetrics }] = await Promise.all([
+    import('prom-client'),
+    import('./plugins/metrics-server.ts'),
+  ])
+  const all = new AggregatorRegistry()
+  await serveMetrics(listen, () => all.clusterMetrics())
 }
 
 async function end({ process: child }: Worker, signal: NodeJS.Signals | undefined): Promise<void> {

@@ -15,6 +15,7 @@ const documents = [
   'docs/entra-auth.md',
   'docs/calling.md',
   'docs/life-of-a-code.md',
+  'docs/operations.md',
 ]
 const read = (file: string) => readFileSync(join(root, file), 'utf8')
 const Package = Type.Object({

@@ -1,7 +1,7 @@
 import { join } from 'node:path'
 import { type LocalCloud, startLocalCloud } from '../../local-cloud/cloud.ts'
 import { caller, managedIdentity, resources } from '../../local-cloud/directory.ts'
-import { compareSpeed } from '../comparison.ts'
+import { compareCost, compareSpeed } from '../comparison.ts'
 import { type Bench, find, type Group, type Row } from '../group.ts'
 import { type HttpContestantOptions, startHttpContestant } from '../http-contestant.ts'
 import { portIn } from '../port-in.ts'
@@ -15,6 +15,8 @@ const server = (file: string) => join(bench, 'servers', file)
 
 const FLOOR = 'undici alone, no authentication'
 const SERVICE = 'the service'
+const OBSERVED = 'the service, with log and metrics'
+const UNOBSERVED = 'the service, with neither'
 const SDK = 'fetch and QueueClient, no authentication'
 /** Nobody is refused for asking too often. */
 const UNLIMITED = '1000000000'
@@ -43,18 +45,24 @@ async function measure({ load, tokens, effort }: Bench, cloud: LocalCloud): Prom
       contestants.map((options) => () => startHttpContestant(load, options)),
       effort,
     )
-    const floor = find(measured, FLOOR)
-    const sdk = find(measured, SDK)
-    return measured.map((each) => ({ name: each.name, measured: each, comparisons: compare(each, floor, sdk) }))
+    return measured.map((each) => ({ name: each.name, measured: each, comparisons: compare(each, measured) }))
   } finally {
     await neighbours.stop()
   }
 }
 
-function compare(each: Measured, floor: Measured, sdk: Measured) {
-  if (each === floor) return []
-  if (each.name !== SERVICE) return [compareSpeed(each, floor)]
-  return [compareSpeed(each, floor, { atLeast: 0.85 }), compareSpeed(each, sdk, { atLeast: 4 })]
+function compare(each: Measured, all: readonly Measured[]) {
+  const floor = find(all, FLOOR)
+  switch (each.name) {
+    case FLOOR:
+      return []
+    case SERVICE:
+      return [compareSpeed(each, floor, { atLeast: 0.85 }), compareSpeed(each, find(all, SDK), { atLeast: 4 })]
+    case OBSERVED:
+      return [compareCost(each.cpuMicros, find(all, UNOBSERVED), { atMost: 1.05 })]
+    default:
+      return [compareSpeed(each, floor)]
+  }
 }
 
 async function listContestants(cloud: LocalCloud, tokens: TokenFiles, stubs: string): Promise<HttpContestantOptions[]> {
@@ -73,7 +81,8 @@ async function listContestants(cloud: LocalCloud, tokens: TokenFiles, stubs: str
   return [
     { ...open, name: FLOOR, server: server('getcode-floor.ts') },
     { ...service, name: SERVICE, env: { ...env, LOG_LEVEL: 'info' } },
-    { ...service, name: 'the service, without its log', env: { ...env, LOG_LEVEL: 'silent' } },
+    { ...service, name: OBSERVED, env: { ...env, LOG_LEVEL: 'info', METRICS_PORT: '0' } },
+    { ...service, name: UNOBSERVED, env: { ...env, LOG_LEVEL: 'silent' } },
     { ...open, name: SDK, server: server('getcode-sdk.ts') },
   ]
 }

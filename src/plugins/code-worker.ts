@@ -1,8 +1,7 @@
 import type { FastifyBaseLogger, FastifyPluginAsync } from 'fastify'
 import fp from 'fastify-plugin'
-import { Counter, Gauge, type Registry } from 'prom-client'
+import { Counter, type Registry } from 'prom-client'
 import type { StorageQueue } from '../azure/storage-queue.ts'
-import { oldestWaitSeconds } from '../codes/queue-age.ts'
 import { createSweeper } from '../codes/sweep-codes.ts'
 import { createCodeWatcher, type WatchObserver } from '../codes/watch-codes.ts'
 
@@ -20,6 +19,8 @@ const SUMMARY_EVERY_MS = 60_000
 /** An outage fails many messages at once and for a while; one line in this time is enough. */
 const FAILURE_LINE_EVERY_MS = 10_000
 
+const ALARMING = ['too_late', 'poisoned']
+
 declare module 'fastify' {
   interface FastifyInstance {
     codeWorker: {
@@ -31,7 +32,10 @@ declare module 'fastify' {
 
 /** Watches every queue from the moment the application is ready until it closes, and sweeps the table. */
 const codeWorker: FastifyPluginAsync<CodeWorkerOptions> = async (app, options) => {
-  const counters = createCounters(app.metrics)
+  const counters = createCounters(
+    app.metrics,
+    app.queue.all.map(({ name }) => name),
+  )
   const journal = createJournal(app.log)
   function fail(error: unknown, queue?: string): void {
     counters.failures.inc()
@@ -59,7 +63,6 @@ const codeWorker: FastifyPluginAsync<CodeWorkerOptions> = async (app, options) =
     onSwept: (count) => counters.swept.inc(count),
     onFailure: (error) => fail(error),
   })
-  measureWaiting(app.metrics, app.queue.all)
 
   app.decorate('codeWorker', {
     async assertAlive() {
@@ -81,34 +84,21 @@ const codeWorker: FastifyPluginAsync<CodeWorkerOptions> = async (app, options) =
   })
 }
 
-function createCounters(registry: Registry) {
+function createCounters(registry: Registry, queueNames: readonly string[]) {
   const registers = [registry]
+  const outcomes = new Counter({
+    name: 'codes_messages_total',
+    help: 'Messages handled, by what became of their codes.',
+    labelNames: ['queue', 'outcome'],
+    registers,
+  })
+  // From nothing to one is no increase for Prometheus, and the first one is what somebody must hear of.
+  for (const queue of queueNames) for (const outcome of ALARMING) outcomes.inc({ queue, outcome }, 0)
   return {
-    outcomes: new Counter({
-      name: 'codes_messages_total',
-      help: 'Messages handled, by what became of their codes.',
-      labelNames: ['queue', 'outcome'],
-      registers,
-    }),
+    outcomes,
     failures: new Counter({ name: 'codes_failures_total', help: 'Tries that failed and are repeated.', registers }),
     swept: new Counter({ name: 'codes_swept_total', help: 'Rows of past codes that were deleted.', registers }),
   }
-}
-
-function measureWaiting(registry: Registry, queues: readonly StorageQueue[]): void {
-  new Gauge({
-    name: 'codes_oldest_message_age_seconds',
-    help: 'How long the message that has waited longest has been visible; not a number while the queue is out of reach.',
-    labelNames: ['queue'],
-    registers: [registry],
-    async collect() {
-      const measuring = queues.map(async (queue) => {
-        const seconds = await oldestWaitSeconds(queue).catch(() => Number.NaN)
-        this.set({ queue: queue.name }, seconds)
-      })
-      await Promise.all(measuring)
-    },
-  })
 }
 
 /** What the worker did, in a line a minute, and what failed, in a line every ten seconds at most. */

@@ -1,6 +1,18 @@
-import type { FastifyPluginAsync } from 'fastify'
+import cluster from 'node:cluster'
+import type { Server } from 'node:http'
+import type { FastifyInstance, FastifyPluginAsync } from 'fastify'
 import fp from 'fastify-plugin'
-import { collectDefaultMetrics, Registry } from 'prom-client'
+import { AggregatorRegistry, collectDefaultMetrics, Histogram, Registry } from 'prom-client'
+import { serveMetrics } from './metrics-server.ts'
+import { measureQueues } from './queue-metrics.ts'
+
+/** From a queue in the same region to the longest that any neighbour is waited for. */
+const CALL_BUCKETS_SECONDS = [0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10]
+
+interface MetricsOptions {
+  /** Where else than on the application itself they are asked for. Port 0 takes a free one. */
+  listen?: { host: string; port: number }
+}
 
 declare module 'fastify' {
   interface FastifyInstance {
@@ -9,15 +21,50 @@ declare module 'fastify' {
   }
 }
 
-/** `GET /metrics` in Prometheus' text format, with those of the process itself. */
-const metrics: FastifyPluginAsync = async (app) => {
+/** `GET /metrics` in Prometheus' text format: the process, its calls to neighbours, its queues, and what others add. */
+const metrics: FastifyPluginAsync<MetricsOptions> = async (app, { listen }) => {
   const registry = new Registry()
   collectDefaultMetrics({ register: registry })
   app.decorate('metrics', registry)
-  app.get('/metrics', async (_request, reply) => {
-    reply.type(registry.contentType)
-    return await registry.metrics()
+  countCalls(app)
+  measureQueues(registry, app.queue.all)
+
+  if (listen === undefined) {
+    app.get('/metrics', async (_request, reply) => {
+      reply.type(registry.contentType)
+      return await registry.metrics()
+    })
+  } else if (cluster.isWorker) answerFirstProcess(registry)
+  else listenBeside(app, listen)
+}
+
+/** Of several processes on one port, the first one gathers and serves the metrics of all (run-several.ts). */
+function answerFirstProcess(registry: Registry): void {
+  AggregatorRegistry.setRegistries(registry)
+  new AggregatorRegistry()
+}
+
+function listenBeside(app: FastifyInstance, listen: { host: string; port: number }): void {
+  let server: Server | undefined
+  app.addHook('onReady', async () => {
+    server = await serveMetrics(listen, () => app.metrics.metrics())
+    app.log.info(listen, 'serving metrics')
+  })
+  app.addHook('onClose', async () => {
+    server?.close()
+    server?.closeAllConnections()
   })
 }
 
-export default fp(metrics, { name: 'metrics', fastify: '5.x' })
+function countCalls({ metrics, observedCalls }: FastifyInstance): void {
+  const seconds = new Histogram({
+    name: 'outside_call_duration_seconds',
+    help: 'Calls to neighbours, by what became of them.',
+    labelNames: ['target', 'outcome'],
+    buckets: CALL_BUCKETS_SECONDS,
+    registers: [metrics],
+  })
+  observedCalls.onEnd((target, outcome, durationMs) => seconds.observe({ target, outcome }, durationMs / 1_000))
+}
+
+export default fp(metrics, { name: 'metrics', fastify: '5.x', dependencies: ['observed-calls', 'storage-queue'] })
