@@ -5,6 +5,7 @@ import { NO_DEADLINE } from './azure/deadline.ts'
 import type { Config } from './config.ts'
 import { listIssuers } from './issuers.ts'
 import { createLoggerOptions } from './logging.ts'
+import type { Tracing } from './open-telemetry.ts'
 import apiRoutes from './plugins/api-routes.ts'
 import callerLimits from './plugins/caller-limits.ts'
 import codesTable from './plugins/codes-table.ts'
@@ -43,8 +44,11 @@ const ANSWER_WITHIN_MS = 15_000
 /** Far from enough to find one of some 10¹³ codes, and plenty for people's typing errors behind one caller. */
 const WRONG_CODES_PER_MINUTE = 100
 
-/** The service, ready to listen. Its neighbours are not waited for: `/readyz` says when they are there. */
-export async function buildApp(config: Config): Promise<FastifyInstance> {
+/**
+ * The service, ready to listen. Its neighbours are not waited for: `/readyz` says when they are there.
+ * @param tracing undefined: there are no traces
+ */
+export async function buildApp(config: Config, tracing?: Tracing): Promise<FastifyInstance> {
   const app = Fastify({
     logger: createLoggerOptions(config.LOG_LEVEL),
     // One line a request comes from the plugin request-log.
@@ -67,12 +71,16 @@ export async function buildApp(config: Config): Promise<FastifyInstance> {
     ajv: { customOptions: { coerceTypes: false } },
   }).withTypeProvider<TypeBoxTypeProvider>()
 
+  if (tracing !== undefined) {
+    await app.register(tracing.plugin)
+    app.addHook('onClose', () => tracing.stop())
+  }
   await app.register(requestDeadline, { timeoutMs: ANSWER_WITHIN_MS })
-  await app.register(observedCalls)
+  await app.register(observedCalls, { tracing })
   const { observe } = app.observedCalls
   await app.register(requestLog, {
     callerOf: (request) => app.entraAuth.callerOf(request),
-    traceIdOf: ({ headers }) => readTraceId(headers),
+    traceIdOf: tracing?.traceIdOf ?? (({ headers }) => readTraceId(headers)),
   })
   await app.register(problemDetails)
   await app.register(gracefulClose)

@@ -27,6 +27,10 @@ const Urls = (example: string) =>
     example,
   })
 
+/** Where a collector listens is often inside a cluster, where nothing is encrypted. */
+const CollectorUrl = (example: string) =>
+  Type.Optional(Type.String({ pattern: '^https?://[^\\s@]+$', expects: 'an http or https URL', example }))
+
 const List = (item: TString, expects: string, example: string) =>
   Type.Array(item, { default: [], expects: `${expects}, or several separated by commas`, example })
 
@@ -159,6 +163,21 @@ export const ConfigSchema = Type.Object({
     expects: 'a number of milliseconds from 50 to 60000',
     example: '5000',
   }),
+
+  OTEL_EXPORTER_OTLP_ENDPOINT: CollectorUrl('http://localhost:4318'),
+  OTEL_EXPORTER_OTLP_TRACES_ENDPOINT: CollectorUrl('http://localhost:4318/v1/traces'),
+  OTEL_EXPORTER_OTLP_PROTOCOL: Type.Optional(
+    Type.Enum(['http/protobuf'], { expects: 'http/protobuf, the only one that is here', example: 'http/protobuf' }),
+  ),
+  OTEL_SDK_DISABLED: Type.Optional(Type.Boolean({ expects: 'true or false', example: 'true' })),
+  OTEL_SERVICE_NAME: Type.Optional(Type.String({ expects: 'a name', example: 'code-api' })),
+  APPLICATIONINSIGHTS_CONNECTION_STRING: Type.Optional(
+    Type.String({
+      pattern: '(?:^|;)InstrumentationKey=',
+      expects: 'a connection string of Application Insights',
+      example: 'InstrumentationKey=…;IngestionEndpoint=https://…',
+    }),
+  ),
 })
 
 export type Config = Static<typeof ConfigSchema>
@@ -171,6 +190,18 @@ const StorageConfigSchema = Type.Pick(ConfigSchema, [
   'CODES_TABLE_URL',
 ])
 
+const TRACING = [
+  'OTEL_EXPORTER_OTLP_ENDPOINT',
+  'OTEL_EXPORTER_OTLP_TRACES_ENDPOINT',
+  'OTEL_EXPORTER_OTLP_PROTOCOL',
+  'OTEL_SDK_DISABLED',
+  'OTEL_SERVICE_NAME',
+  'APPLICATIONINSIGHTS_CONNECTION_STRING',
+] as const
+
+/** The part of the configuration that says where traces go. */
+export type TracingConfig = Pick<Config, (typeof TRACING)[number]>
+
 const WorkerConfigSchema = Type.Pick(ConfigSchema, [
   'HOST',
   'METRICS_PORT',
@@ -180,6 +211,7 @@ const WorkerConfigSchema = Type.Pick(ConfigSchema, [
   'CODES_TABLE_URL',
   'CODE_LIFETIME_SECONDS',
   'WORKER_IDLE_POLL_MS',
+  ...TRACING,
 ])
 
 /** The part of the configuration that the worker needs. */

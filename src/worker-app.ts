@@ -4,6 +4,7 @@ import { createStorageQueue } from './azure/storage-queue.ts'
 import { poisonUrl } from './codes/poison.ts'
 import type { WorkerConfig } from './config.ts'
 import { createLoggerOptions } from './logging.ts'
+import type { Tracing } from './open-telemetry.ts'
 import codeWorker from './plugins/code-worker.ts'
 import codesTable from './plugins/codes-table.ts'
 import gracefulClose from './plugins/graceful-close.ts'
@@ -15,7 +16,7 @@ import storageQueue from './plugins/storage-queue.ts'
 import health from './routes/health.ts'
 
 /** The worker. It works from when it is ready until it is closed; to listen is only for its health and metrics. */
-export async function buildWorker(config: WorkerConfig): Promise<FastifyInstance> {
+export async function buildWorker(config: WorkerConfig, tracing?: Tracing): Promise<FastifyInstance> {
   const app = Fastify({
     logger: createLoggerOptions(config.LOG_LEVEL),
     logController: new LogController({ disableRequestLogging: true }),
@@ -23,7 +24,8 @@ export async function buildWorker(config: WorkerConfig): Promise<FastifyInstance
   await app.register(problemDetails)
   await app.register(gracefulClose)
 
-  await app.register(observedCalls)
+  if (tracing !== undefined) app.addHook('onClose', () => tracing.stop())
+  await app.register(observedCalls, { tracing })
   const { observe } = app.observedCalls
 
   const credential = createCredential()
@@ -35,6 +37,7 @@ export async function buildWorker(config: WorkerConfig): Promise<FastifyInstance
     openPoisonQueue: ({ url }) => createStorageQueue({ url: poisonUrl(url), credential, messageEncoding, observe }),
     lifetimeSeconds: config.CODE_LIFETIME_SECONDS,
     idlePollMs: config.WORKER_IDLE_POLL_MS,
+    continueTrace: tracing?.continueTrace,
   })
 
   await app.register(readiness)

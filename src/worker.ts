@@ -1,13 +1,14 @@
 import { loadWorkerConfig } from './config.ts'
 import { endGracefully } from './end-gracefully.ts'
 import { loadOrExit } from './load-or-exit.ts'
+import { assertTracesPossible, startTracing } from './tracing.ts'
 import { buildWorker } from './worker-app.ts'
 
 /** What the worker holds may be finished within this time; then the process ends all the same. */
 const STOP_WITHIN_MS = 12_000
 
-const config = loadOrExit(loadWorkerConfig)
-const app = await buildWorker(config)
+const config = loadOrExit(() => assertTracesPossible(loadWorkerConfig()))
+const app = await buildWorker(config, await startTracing(config, 'fastify-entra-worker'))
 
 endGracefully(app, { pauseMs: 0, finishWithinMs: STOP_WITHIN_MS })
 

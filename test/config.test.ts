@@ -85,6 +85,9 @@ const malformed: Array<[name: string, values: string[]]> = [
     ['codes', 'http://a.example/codes', 'https://a.example/codes,', 'https://a.example/codes,https://a.example/codes'],
   ],
   ['STORAGE_QUEUE_MESSAGE_ENCODING', ['utf8']],
+  ['OTEL_EXPORTER_OTLP_ENDPOINT', ['localhost:4318', 'grpc://collector', 'https://user:password@collector']],
+  ['OTEL_EXPORTER_OTLP_PROTOCOL', ['grpc']],
+  ['APPLICATIONINSIGHTS_CONNECTION_STRING', ['3f2504e0-4f89-41d3-9a0c-0305e82c3301']],
 ]
 for (const [name, values] of malformed) {
   test(`refuses ${name} = ${values.join(' | ')} and does not repeat the value`, () => {

@@ -22,6 +22,7 @@ const Package = Type.Object({
   scripts: Type.Record(Type.String(), Type.String()),
   dependencies: Type.Record(Type.String(), Type.String()),
   devDependencies: Type.Record(Type.String(), Type.String()),
+  optionalDependencies: Type.Record(Type.String(), Type.String()),
 })
 const manifest = Value.Parse(Package, JSON.parse(read('package.json')))
 
@@ -59,7 +60,11 @@ test('the banner of npm run dev and the README give the same commands', () => {
 })
 
 test('every dependency has an exact version', () => {
-  for (const [name, version] of Object.entries({ ...manifest.dependencies, ...manifest.devDependencies })) {
+  for (const [name, version] of Object.entries({
+    ...manifest.dependencies,
+    ...manifest.devDependencies,
+    ...manifest.optionalDependencies,
+  })) {
     assert.match(version, /^\d+\.\d+\.\d+$/, name)
   }
 })

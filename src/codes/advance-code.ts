@@ -13,7 +13,11 @@ export interface Stores {
   queue: Pick<StorageQueue, 'updateMessage' | 'deleteMessage'>
   table: Pick<StorageTable, 'insert' | 'find' | 'update'>
   lifetimeSeconds: number
+  /** Makes a step part of the trace that its code was issued in. */
+  continueTrace?: ContinueTrace | undefined
 }
+
+export type ContinueTrace = <T>(traceparent: string | undefined, name: string, work: () => Promise<T>) => Promise<T>
 
 /**
  * What became of a message: its code was made valid; it was valid already (a second delivery); it came when its time was
@@ -29,7 +33,9 @@ export type Outcome = 'made_valid' | 'repeated' | 'too_late' | 'ended' | 'not_du
  */
 export async function advanceCode(message: LeasedMessage, stores: Stores): Promise<Outcome> {
   const content = parseMessage(message.text)
-  return content.state === 'new' ? await makeValid(message, content, stores) : await end(message, content, stores)
+  if (content.state === 'valid') return await end(message, content, stores)
+  const work = () => makeValid(message, content, stores)
+  return await (stores.continueTrace?.(content.traceparent, 'make valid', work) ?? work())
 }
 
 async function makeValid(

@@ -6,9 +6,12 @@ import { Digest } from './code-record.ts'
 /** The mark of a code that is in the table: when it comes back, the code is due. It has no code any more. */
 const ValidMark = Type.Object({ state: Type.Literal('valid'), digest: Digest, endsAt: Type.String() })
 
+/** The W3C's Trace Context of the request that issued a code; only there where the API traces. */
+const Traced = Type.Object({ traceparent: Type.String() })
+
 /** What a message of the queue says. Times are milliseconds since the epoch. */
 export type CodeMessage =
-  | { state: 'new'; code: Code; issuedAtMs: number }
+  | { state: 'new'; code: Code; issuedAtMs: number; traceparent: string | undefined }
   | {
       state: 'valid'
       digest: Digest
@@ -31,7 +34,8 @@ export function parseMessage(text: string): CodeMessage {
     return { state: 'valid', digest: value.digest, endsAtMs: parseTime(value.endsAt) }
   }
   if (Value.Check(IssuedCode, value)) {
-    return { state: 'new', code: value.code, issuedAtMs: parseTime(value.timestamp) }
+    const traceparent = Value.Check(Traced, value) ? value.traceparent : undefined
+    return { state: 'new', code: value.code, issuedAtMs: parseTime(value.timestamp), traceparent }
   }
   throw new UnreadableMessageError('it is neither {"code", "timestamp"} nor a mark of this worker')
 }

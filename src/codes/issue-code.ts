@@ -8,6 +8,8 @@ interface IssueOptions {
   queue: Pick<StorageQueue, 'sendMessage'>
   /** Whether the caller is gone is heeded until the code is on its way to the queue, which is then finished. */
   deadline: Deadline
+  /** Goes with the code to whoever reads the queue; without it the message has nothing but the code. */
+  traceparent?: string | undefined
 }
 
 /**
@@ -18,10 +20,11 @@ interface IssueOptions {
  * @throws {UnavailableError} `secret_unavailable`, `number_api_unavailable` or `queue_unavailable`
  */
 export async function issueCode(options: IssueOptions, nowMs: number = Date.now()): Promise<IssuedCode> {
-  const { numberApi, queue, deadline } = options
+  const { numberApi, queue, deadline, traceparent } = options
   const code = createCode(await numberApi.fetchNumber(deadline))
   if (deadline.signal?.aborted) throw new CallerGoneError()
   const issued = { code, timestamp: new Date(nowMs).toISOString() }
-  await queue.sendMessage(JSON.stringify(issued), deadline.leftMs())
+  const message = JSON.stringify(traceparent === undefined ? issued : { ...issued, traceparent })
+  await queue.sendMessage(message, deadline.leftMs())
   return issued
 }

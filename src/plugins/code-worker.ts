@@ -2,6 +2,7 @@ import type { FastifyBaseLogger, FastifyPluginAsync } from 'fastify'
 import fp from 'fastify-plugin'
 import { Counter, type Registry } from 'prom-client'
 import type { StorageQueue } from '../azure/storage-queue.ts'
+import type { ContinueTrace } from '../codes/advance-code.ts'
 import { createSweeper } from '../codes/sweep-codes.ts'
 import { createCodeWatcher, type WatchObserver } from '../codes/watch-codes.ts'
 
@@ -11,6 +12,7 @@ interface CodeWorkerOptions {
   lifetimeSeconds: number
   /** The longest pause between two looks at an empty queue, in milliseconds. */
   idlePollMs: number
+  continueTrace?: ContinueTrace | undefined
 }
 
 /** A worker that has not heard from a queue for so much longer than it may pause is not well. */

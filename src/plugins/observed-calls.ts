@@ -5,16 +5,24 @@ import type { ObserveCall, Target } from '../azure/outside-call.ts'
 import { CallerGoneError } from '../errors.ts'
 
 /** `stopped`: the caller hung up, and so the call was ended. */
-export type CallOutcome = 'ok' | 'failed' | 'stopped'
+type CallOutcome = 'ok' | 'failed' | 'stopped'
 
 /** Milliseconds that a request has waited for each neighbour. */
 export type CallTimes = Partial<Record<Target, number>>
 
 type CallListener = (target: Target, outcome: CallOutcome, durationMs: number) => void
 
+/** What traces have to do with calls to neighbours. */
+export interface CallTracing {
+  /** Makes a call, in a span of its own. */
+  traceCall<T>(target: Target, call: () => Promise<T>): Promise<T>
+  /** What is under way here, as the W3C's `traceparent`. */
+  readTraceparent(): string | undefined
+}
+
 interface ObservedCallsOptions {
-  /** Makes a call part of a trace. */
-  trace?: (<T>(target: Target, call: () => Promise<T>) => Promise<T>) | undefined
+  /** Undefined: there are no traces. */
+  tracing?: CallTracing | undefined
 }
 
 declare module 'fastify' {
@@ -22,6 +30,8 @@ declare module 'fastify' {
     observedCalls: {
       /** What clients of neighbours make their calls with. */
       observe: ObserveCall
+      /** For whoever goes on with this request's work elsewhere; undefined when there are no traces. */
+      readTraceparent(): string | undefined
       /** Is told of every call when it is over, also of those that no request waits for. */
       onEnd(listener: CallListener): void
     }
@@ -33,7 +43,7 @@ declare module 'fastify' {
 }
 
 /** The one place where calls to neighbours are timed: for the log line of their request, for metrics, and for traces. */
-const observedCalls: FastifyPluginAsync<ObservedCallsOptions> = async (app, { trace }) => {
+const observedCalls: FastifyPluginAsync<ObservedCallsOptions> = async (app, { tracing }) => {
   const current = new AsyncLocalStorage<CallTimes>()
   const listeners: CallListener[] = []
 
@@ -46,7 +56,7 @@ const observedCalls: FastifyPluginAsync<ObservedCallsOptions> = async (app, { tr
   const observe: ObserveCall = async (target, call, isOk) => {
     const startedAt = performance.now()
     try {
-      const answer = await (trace === undefined ? call() : trace(target, call))
+      const answer = await (tracing === undefined ? call() : tracing.traceCall(target, call))
       end(target, isOk === undefined || isOk(answer) ? 'ok' : 'failed', performance.now() - startedAt)
       return answer
     } catch (error) {
@@ -57,6 +67,7 @@ const observedCalls: FastifyPluginAsync<ObservedCallsOptions> = async (app, { tr
 
   app.decorate('observedCalls', {
     observe,
+    readTraceparent: () => tracing?.readTraceparent(),
     onEnd(listener) {
       listeners.push(listener)
     },

@@ -5,7 +5,7 @@ import type { Refusal } from './entra-auth/index.ts'
 import type { CallTimes } from './observed-calls.ts'
 
 /** What an auditor asks for later. `code` names the code to whoever holds it (codes/code-record.ts), and nobody else. */
-export interface AuditEvent {
+interface AuditEvent {
   event: 'code_issued' | 'code_verified' | 'code_refused'
   code: string
 }

@@ -30,7 +30,8 @@ const getcode: FastifyPluginAsyncTypebox = async (app) => {
     },
     async (request) => {
       const { queue, deadline } = request
-      const issued = await issueCode({ numberApi: app.numberApi, queue, deadline })
+      const traceparent = app.observedCalls.readTraceparent()
+      const issued = await issueCode({ numberApi: app.numberApi, queue, deadline, traceparent })
       request.audit = { event: 'code_issued', code: referenceOf(issued.code) }
       return issued
     },
@@ -40,5 +41,5 @@ const getcode: FastifyPluginAsyncTypebox = async (app) => {
 export default fp(getcode, {
   name: 'route-getcode',
   encapsulate: true,
-  dependencies: ['entra-auth', 'number-api', 'storage-queue', 'request-log'],
+  dependencies: ['entra-auth', 'number-api', 'storage-queue', 'request-log', 'observed-calls'],
 })

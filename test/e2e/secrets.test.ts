@@ -3,6 +3,7 @@ import { test } from 'node:test'
 import { caller } from '../../local-cloud/directory.ts'
 import { digestOf } from '../../src/codes/code-record.ts'
 import { startCloud } from '../helpers/cloud.ts'
+import { startOtlpReceiver } from '../helpers/otlp-receiver.ts'
 import { eventually, freePort } from '../helpers/processes.ts'
 import { fetchToken, startService } from '../helpers/service.ts'
 import { startWorkerProcess } from '../helpers/worker.ts'
@@ -11,8 +12,10 @@ const cloud = await startCloud()
 
 test('no token, key, header, code or digest of one is in anything that the API and the worker say of themselves', async (t) => {
   const [metricsPort, workerPort] = [await freePort(), await freePort()]
-  const service = await startService(t, cloud, { LOG_LEVEL: 'trace', METRICS_PORT: String(metricsPort) })
-  const worker = startWorkerProcess(t, cloud, { LOG_LEVEL: 'trace', METRICS_PORT: String(workerPort) })
+  const collector = await startOtlpReceiver(t)
+  const env = { LOG_LEVEL: 'trace', OTEL_EXPORTER_OTLP_ENDPOINT: collector.url }
+  const service = await startService(t, cloud, { ...env, METRICS_PORT: String(metricsPort) })
+  const worker = startWorkerProcess(t, cloud, { ...env, METRICS_PORT: String(workerPort) })
   const scrape = (port: number) => fetch(`http://127.0.0.1:${port}/metrics`).then((response) => response.text())
 
   const token = await fetchToken(cloud)
@@ -61,6 +64,12 @@ test('no token, key, header, code or digest of one is in anything that the API a
   for (const said of ['"msg":"served"', 'secret_unavailable', 'number_api_failed', 'code_issued', 'code_verified']) {
     assert.ok(log.includes(said), `${said} in ${log}`)
   }
+  for (const name of ['GET /api/v1/getcode', 'TableClient.getEntity', 'vault', 'make valid']) {
+    assert.ok(
+      collector.spans.some((span) => span.name === name),
+      `a span ${name}`,
+    )
+  }
   const secrets = [
     ...codes,
     ...codes.map(digestOf),
@@ -68,7 +77,7 @@ test('no token, key, header, code or digest of one is in anything that the API a
     ...[token, forged, user].flatMap((jwt) => jwt.split('.')),
     cloud.serviceEnv.IDENTITY_HEADER,
   ]
-  for (const said of [log, worker.output(), ...metrics]) {
+  for (const said of [log, worker.output(), ...metrics, collector.text()]) {
     for (const secret of secrets) assert.ok(!said.includes(secret), `${secret.slice(0, 12)}… in ${said}`)
     assert.doesNotMatch(said, /eyJ[A-Za-z0-9_-]{20,}/, 'something like a token')
     assert.doesNotMatch(said, /Bearer ey|x-functions-key/i)
