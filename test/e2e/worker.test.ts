@@ -20,7 +20,8 @@ test('works without a port, and tells its health and what it did on one of its o
   const metrics = () => fetch(`http://127.0.0.1:${port}/metrics`).then((response) => response.text())
   const text = await eventually(async () => {
     const current = await metrics().catch(() => '')
-    return /outcome="ended"} 1/.test(current) && current
+    // What the queue says is kept for some seconds.
+    return /outcome="ended"} 1/.test(current) && /^codes_oldest_message_age_seconds.* 0$/m.test(current) && current
   }, `ends the code: ${worker.output()}`)
   for (const line of [
     'codes_messages_total{queue="code-requests",outcome="made_valid"} 1',
