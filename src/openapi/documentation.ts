@@ -20,10 +20,11 @@ export async function createDocumentation({
   issuers,
   clientId,
 }: DocumentationOptions): Promise<FastifyInstance> {
-  const app = Fastify()
+  const app = Fastify({ requestIdHeader: 'x-request-id' })
   await app.register(problemDetails)
+  // The address of the page that ends a sign-in has a code in it.
   app.addHook('onRequest', async (_request, reply) => {
-    reply.headers({ 'x-content-type-options': 'nosniff', 'referrer-policy': 'no-referrer' })
+    reply.header('referrer-policy', 'no-referrer')
   })
   const security = describeSecurity(issuers, routes)
   await describeRoutes(app, { routes, security })

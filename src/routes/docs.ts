@@ -27,6 +27,9 @@ const docs: FastifyPluginAsync<DocsOptions> = async (app, { issuers, clientId })
   async function servePage(request: FastifyRequest, reply: FastifyReply): Promise<void> {
     const { routing } = await documentation()
     reply.hijack()
+    // What every answer here has, unless the page says otherwise; and the request id by which the log knows it.
+    for (const [name, value = ''] of Object.entries(reply.getHeaders())) reply.raw.setHeader(name, value)
+    request.raw.headers['x-request-id'] = request.id
     routing(request.raw, reply.raw)
   }
 

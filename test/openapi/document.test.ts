@@ -119,6 +119,7 @@ test('GET /docs is a page that loads its own files alone', async () => {
     const { statusCode, headers } = await app.inject(file)
     assert.equal(statusCode, 200, file)
     assert.equal(headers['x-content-type-options'], 'nosniff')
+    assert.equal(headers['referrer-policy'], 'no-referrer')
     assert.equal(headers['content-security-policy'], policy)
   }
 })
@@ -132,6 +133,9 @@ test('the page signs people in as the application that is configured', async (t)
 
 test('nothing but the page is at /docs: 404 not_found', async () => {
   for (const url of ['/docs/nothing', '/docs/api/v1/getcode', '/docs/static/%2e%2e/package.json']) {
-    assertProblem(await app.inject(url), { status: 404, code: 'not_found' })
+    const response = await app.inject(url)
+    const { requestId } = assertProblem(response, { status: 404, code: 'not_found' })
+    assert.match(String(requestId), /^[0-9a-f]{8}-/)
+    assert.equal(response.headers['x-request-id'], requestId)
   }
 })
