@@ -13,6 +13,8 @@ interface TokenSource {
   name: keyof typeof ISSUER_NAMES
   authorizationUrl: string
   tokenUrl: string
+  /** What a service must change in `tokenUrl`. */
+  hint: string
   /** What scopes begin with. */
   apiUri: string
 }
@@ -57,6 +59,8 @@ function findTokenSource(issuer: IssuerOptions): TokenSource {
     name: SCHEME_NAMES[issuer.kind],
     authorizationUrl: `${authority}/oauth2/v2.0/authorize`,
     tokenUrl: `${authority}/oauth2/v2.0/token`,
+    // People are sent to their own tenant from there; for services there is no such place.
+    hint: issuer.kind === 'multi-tenant' ? ' Put the id of your tenant in the place of organizations.' : '',
     // What Entra and B2C propose as 'Application ID URI' of an app registration.
     apiUri:
       issuer.kind === 'b2c'
@@ -74,11 +78,11 @@ function userScheme({ name, authorizationUrl, tokenUrl, apiUri }: TokenSource, s
   }
 }
 
-function appScheme({ name, tokenUrl, apiUri }: TokenSource) {
+function appScheme({ name, tokenUrl, hint, apiUri }: TokenSource) {
   const scopes = { [`${apiUri}/.default`]: 'Every app role that the service was granted.' }
   return {
     type: 'oauth2' as const,
-    description: `A service, by itself (${ISSUER_NAMES[name]}, client credentials). Not from a browser, which cannot keep a secret.`,
+    description: `A service, by itself (${ISSUER_NAMES[name]}, client credentials). Not from a browser, which cannot keep a secret.${hint}`,
     flows: { clientCredentials: { tokenUrl, scopes } },
   }
 }

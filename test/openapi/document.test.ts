@@ -91,6 +91,16 @@ test('the endpoints for tokens are those of the metadata of the issuers', async 
   }
 })
 
+test('services of many tenants are told to ask their own for a token', async (t) => {
+  const many = await startApp(t, cloud, {
+    ENTRA_TENANT_ID: 'organizations',
+    ENTRA_ALLOWED_TENANT_IDS: cloud.serviceEnv.ENTRA_TENANT_ID,
+  })
+  const { entraUser, entraApp } = (await many.inject('/openapi.json')).json().components.securitySchemes
+  assert.match(entraUser.flows.authorizationCode.authorizationUrl, /\/organizations\/oauth2\/v2\.0\/authorize$/)
+  assert.match(entraApp.description, /your tenant in the place of organizations/)
+})
+
 test('every error has an example, and README.md lists it under its status', () => {
   const listed = new Map<string, string>()
   for (const [, statuses = '', codes = ''] of readFileSync(join(root, 'README.md'), 'utf8').matchAll(
