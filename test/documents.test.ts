@@ -14,10 +14,19 @@ const documents = [
   'CHANGELOG.md',
   'docs/entra-auth.md',
   'docs/calling.md',
+  'docs/entra-setup.md',
   'docs/life-of-a-code.md',
   'docs/operations.md',
 ]
 const read = (file: string) => readFileSync(join(root, file), 'utf8')
+/** The names by which links reach the headings of a document, as GitHub makes them. */
+const sectionsOf = (file: string) =>
+  [...read(file).matchAll(/^#+ (.+)$/gm)].map(([, heading = '']) =>
+    heading
+      .toLowerCase()
+      .replace(/[^\p{L}\d _-]/gu, '')
+      .replaceAll(' ', '-'),
+  )
 const Package = Type.Object({
   scripts: Type.Record(Type.String(), Type.String()),
   dependencies: Type.Record(Type.String(), Type.String()),
@@ -28,7 +37,7 @@ const manifest = Value.Parse(Package, JSON.parse(read('package.json')))
 
 for (const file of documents) {
   test(`${file} names only scripts that exist`, () => {
-    for (const [, name = ''] of read(file).matchAll(/npm run (?:--silent )?([a-z:]+)/g)) {
+    for (const [, name = ''] of read(file).matchAll(/npm run (?:--silent )?([a-z:-]*[a-z])/g)) {
       assert.ok(name in manifest.scripts, `npm run ${name}`)
     }
   })
@@ -39,6 +48,18 @@ for (const file of documents) {
     }
   })
 }
+
+test('links and advice name only sections that exist', () => {
+  for (const file of documents) {
+    for (const [, target = '', section = ''] of read(file).matchAll(/\]\((?!https?:)([^)#]*)#([^)]+)/g)) {
+      const linked = target === '' ? file : join(dirname(file), target)
+      assert.ok(sectionsOf(linked).includes(section), `${file}: ${target}#${section}`)
+    }
+  }
+  const advised = [...read('src/doctor/advice.ts').matchAll(/docs\/entra-setup\.md#([a-z0-9-]+)/g)]
+  assert.ok(advised.length >= 10)
+  for (const [, section = ''] of advised) assert.ok(sectionsOf('docs/entra-setup.md').includes(section), section)
+})
 
 test('README.md names every variable that must be set', () => {
   const required = Object.entries(ConfigSchema.properties).filter(

@@ -9,6 +9,7 @@ const GRAPH_AUDIENCES: readonly unknown[] = [
 
 /**
  * What to change in the app registrations or in the request so that a token with this fault would be accepted.
+ * It names the section of docs/entra-setup.md, and a test holds those names.
  * @param code of the refusal
  * @param claims as they came; undefined when they could not be read
  */
@@ -28,23 +29,23 @@ export function advise(code: string, claims: Claims | undefined): string | undef
     case 'token_audience':
       return claims !== undefined && isForGraph(claims)
         ? graphAdvice
-        : 'Ask for the scope api://<client id of this API>/.default. If the audience is right and merely spelled otherwise, add it to ENTRA_API_AUDIENCES.'
+        : 'Ask for the scope api://<client id of this API>/.default. If the audience is right and merely spelled otherwise, add it to ENTRA_API_AUDIENCES. See docs/entra-setup.md#the-api.'
     case 'token_expired':
-      return 'Get a new token. If this one is new, compare the clocks.'
+      return 'Get a new token. If this one is new, compare the clocks. See docs/entra-setup.md#clocks.'
     case 'token_not_yet_valid':
-      return 'Compare the clock of this machine with the time in the token.'
+      return 'Compare the clock of this machine with the time in the token. See docs/entra-setup.md#clocks.'
     case 'token_claim_missing':
       return claims !== undefined && isIdToken(claims)
         ? 'Send the access_token of the token response, not its id_token.'
         : 'Get the token from Entra: its access tokens have this claim.'
     case 'role_missing':
-      return "In the caller's app registration, under API permissions, add this API's app role as an application permission and grant admin consent; then get a new token. In B2C the same, and the role arrives in scp."
+      return "In the caller's app registration, under API permissions, add this API's app role as an application permission and grant admin consent; then get a new token. In B2C the same, and the role arrives in scp. See docs/entra-setup.md#a-calling-service."
     case 'scope_missing':
-      return 'Ask for the scope api://<client id of this API>/user_impersonation, consent to it, and get a new token.'
+      return 'Ask for the scope api://<client id of this API>/user_impersonation, consent to it, and get a new token. See docs/entra-setup.md#people.'
     case 'caller_not_allowed':
-      return "Use an application and a kind of token that the endpoint's policy names, or add the client id to ENTRA_ALLOWED_CLIENT_IDS."
+      return "Use an application and a kind of token that the endpoint's policy names, or add the client id to ENTRA_ALLOWED_CLIENT_IDS. See docs/entra-setup.md#a-calling-service."
     case 'guest_not_allowed':
-      return 'Call as a member of the tenant, or set ENTRA_ALLOW_GUESTS=true.'
+      return 'Call as a member of the tenant, or set ENTRA_ALLOW_GUESTS=true. See docs/entra-setup.md#people.'
     default:
       return undefined
   }
@@ -55,11 +56,11 @@ const graphAdvice =
 
 function adviseOnIssuer({ iss, ver, tfp, acr }: Claims): string {
   if (tfp !== undefined || acr !== undefined)
-    return 'Add the policy to B2C_POLICY, or sign in through one that is there.'
+    return 'Add the policy to B2C_POLICY, or sign in through one that is there. See docs/entra-setup.md#b2c.'
   if ((typeof iss === 'string' && iss.startsWith('https://sts.windows.net/')) || ver === '1.0') {
-    return "This is a v1.0 token. In the API's app registration, set requestedAccessTokenVersion to 2 in the manifest; then get a new token."
+    return "This is a v1.0 token. In the API's app registration, set requestedAccessTokenVersion to 2 in the manifest; then get a new token. See docs/entra-setup.md#the-api."
   }
-  return 'Get the token from the tenant that this API trusts (ENTRA_TENANT_ID), or trust this one (ENTRA_ALLOWED_TENANT_IDS, B2C_TENANT_NAME).'
+  return 'Get the token from the tenant that this API trusts (ENTRA_TENANT_ID), or trust this one (ENTRA_ALLOWED_TENANT_IDS, B2C_TENANT_NAME). See docs/entra-setup.md#other-tenants.'
 }
 
 function isForGraph({ aud }: Claims): boolean {
