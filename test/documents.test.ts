@@ -14,6 +14,7 @@ const documents = [
   'CHANGELOG.md',
   'docs/entra-auth.md',
   'docs/calling.md',
+  'docs/deployment.md',
   'docs/entra-setup.md',
   'docs/life-of-a-code.md',
   'docs/operations.md',
