@@ -39,7 +39,7 @@ const log = pretty({
 })
 
 const api = createServiceProcess({ name: 'API', entry: 'src/server.ts', env, log })
-const worker = createServiceProcess({ name: 'worker', entry: 'src/worker.ts', env, log })
+const worker = createServiceProcess({ name: 'worker', entry: 'src/worker.ts', env: { ...env, ...workerMetrics() }, log })
 const services = [api, worker]
 for (const service of services) service.start()
 if (await becomesReady()) printBanner()
@@ -62,6 +62,12 @@ function restartOnChange(): void {
       for (const service of services) service.start()
     }, SETTLE_MS)
   })
+}
+
+/** Both would listen on METRICS_PORT: the worker takes the next one. */
+function workerMetrics(): Record<string, string> {
+  const { METRICS_PORT } = process.env
+  return METRICS_PORT ? { METRICS_PORT: String(Number(METRICS_PORT) + 1) } : {}
 }
 
 async function becomesReady(): Promise<boolean> {

@@ -17,10 +17,10 @@ const FIRST_PAUSE_MS = 100
 /** With less time than this left, another try would only be cut off. */
 const SHORTEST_TRY_MS = 100
 
-/** When half of the calls of 10 s failed, and there were two in a second or more, nobody is let wait for the next one. */
+/** When half of the calls of 10 s failed, and there were five in a second or more, nobody is let wait for the next one. */
 const FAILING_SHARE = 0.5
 const WATCHED_MS = 10_000
-const CALLS_PER_SECOND = 2
+const CALLS_PER_SECOND = 5
 /** After that one call may find out whether it is over. */
 const REST_MS = 2_000
 
