@@ -1,20 +1,29 @@
 import { createRequire } from 'node:module'
 import { createAzureSdkInstrumentation } from '@azure/opentelemetry-instrumentation-azure-sdk'
 import { FastifyOtelInstrumentation } from '@fastify/otel'
-import { context, propagation, ROOT_CONTEXT, SpanKind, SpanStatusCode, trace } from '@opentelemetry/api'
+import { context, propagation, ROOT_CONTEXT, type Span, SpanKind, SpanStatusCode, trace } from '@opentelemetry/api'
 import { suppressTracing } from '@opentelemetry/core'
 import { OTLPTraceExporter } from '@opentelemetry/exporter-trace-otlp-proto'
 import { registerInstrumentations } from '@opentelemetry/instrumentation'
 import { UndiciInstrumentation } from '@opentelemetry/instrumentation-undici'
-import { defaultResource, detectResources, envDetector, resourceFromAttributes } from '@opentelemetry/resources'
+import {
+  defaultResource,
+  detectResources,
+  envDetector,
+  type Resource,
+  resourceFromAttributes,
+} from '@opentelemetry/resources'
 import { BatchSpanProcessor, NodeTracerProvider, type SpanProcessor } from '@opentelemetry/sdk-trace-node'
 import type { FastifyPluginCallback, FastifyRequest } from 'fastify'
 import type { TracingConfig } from './config.ts'
+import { withDeadline } from './plugins/deadline.ts'
 import type { CallTracing } from './plugins/observed-calls.ts'
 import { createSpanCleaner } from './span-cleaner.ts'
 
 /** Somebody asks every few seconds, and nobody looks for the answer. */
 const UNTRACED = ['/healthz', '/readyz']
+/** A collector that is silent does not hold up the end of the process for longer. */
+const SEND_REST_WITHIN_MS = 3_000
 
 export interface Tracing extends CallTracing {
   /** A span for every request, in the caller's trace. Before any hook that is to be part of it. */
@@ -36,7 +45,7 @@ export async function startOpenTelemetry(config: TracingConfig, serviceName: str
     createSpanCleaner(),
     ...(hasCollector ? [new BatchSpanProcessor(new OTLPTraceExporter())] : []),
   ]
-  const stop =
+  const shutDown =
     config.APPLICATIONINSIGHTS_CONNECTION_STRING === undefined
       ? startProvider(new NodeTracerProvider({ resource, spanProcessors }))
       : await startAzureMonitor(config.APPLICATIONINSIGHTS_CONNECTION_STRING, { resource, spanProcessors })
@@ -62,11 +71,9 @@ export async function startOpenTelemetry(config: TracingConfig, serviceName: str
       const parent = propagation.extract(ROOT_CONTEXT, { traceparent })
       return await tracer.startActiveSpan(name, { kind: SpanKind.CONSUMER }, parent, (span) => endWith(span, work))
     },
-    stop,
+    stop: () => withDeadline(shutDown, SEND_REST_WITHIN_MS).catch(() => undefined),
   }
 }
-
-type Span = Parameters<Parameters<ReturnType<typeof trace.getTracer>['startActiveSpan']>[3]>[0]
 
 async function endWith<T>(span: Span, work: () => Promise<T>): Promise<T> {
   try {
@@ -103,8 +110,6 @@ function startProvider(provider: NodeTracerProvider): () => Promise<void> {
   provider.register()
   return () => provider.shutdown()
 }
-
-type Resource = ReturnType<typeof defaultResource>
 
 async function startAzureMonitor(
   connectionString: string,

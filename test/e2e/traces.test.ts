@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import { readFileSync } from 'node:fs'
 import { createServer } from 'node:https'
+import { createServer as createTcpServer } from 'node:net'
 import { join } from 'node:path'
 import { buffer } from 'node:stream/consumers'
 import { test } from 'node:test'
@@ -106,6 +107,17 @@ test('a variable that asks for what is not installed stops the start, and says w
     output,
     /^APPLICATIONINSIGHTS_CONNECTION_STRING asks for traces, .* npm install @azure\/monitor-opentel/m,
   )
+})
+
+test('a collector that says nothing holds up neither a request nor, for long, the end', async (t) => {
+  const silent = createTcpServer(() => undefined).listen(0, '127.0.0.1')
+  await once(silent, 'listening')
+  t.after(() => silent.close())
+  const endpoint = `http://127.0.0.1:${Object(silent.address()).port}`
+  const { url, child, exited } = await startService(t, cloud, { OTEL_EXPORTER_OTLP_ENDPOINT: endpoint, ...SOON })
+  assert.equal((await fetch(`${url}/api/v1/getcode`, { headers: { authorization } })).status, 200)
+  child.kill('SIGTERM')
+  assert.equal(await Promise.race([exited, sleep(15_000, 'still there', { ref: false })]), 0)
 })
 
 test('APPLICATIONINSIGHTS_CONNECTION_STRING sends the trace to Application Insights', async (t) => {
