@@ -39,7 +39,12 @@ const log = pretty({
 })
 
 const api = createServiceProcess({ name: 'API', entry: 'src/server.ts', env, log })
-const worker = createServiceProcess({ name: 'worker', entry: 'src/worker.ts', env: { ...env, ...workerMetrics() }, log })
+const worker = createServiceProcess({
+  name: 'worker',
+  entry: 'src/worker.ts',
+  env: { ...env, ...workerMetrics() },
+  log,
+})
 const services = [api, worker]
 for (const service of services) service.start()
 if (await becomesReady()) printBanner()
