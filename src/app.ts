@@ -11,6 +11,7 @@ import callerLimits from './plugins/caller-limits.ts'
 import codesTable from './plugins/codes-table.ts'
 import entraAuth from './plugins/entra-auth/index.ts'
 import { fetchJsonOverHttps } from './plugins/entra-auth/issuer-metadata.ts'
+import forwardedAddress from './plugins/forwarded-address.ts'
 import gracefulClose from './plugins/graceful-close.ts'
 import graph from './plugins/graph.ts'
 import guessLimit from './plugins/guess-limit.ts'
@@ -71,6 +72,7 @@ export async function buildApp(config: Config, tracing?: Tracing): Promise<Fasti
     ajv: { customOptions: { coerceTypes: false } },
   }).withTypeProvider<TypeBoxTypeProvider>()
 
+  if (config.TRUST_PROXY !== 'false') await app.register(forwardedAddress)
   if (tracing !== undefined) {
     await app.register(tracing.plugin)
     app.addHook('onClose', () => tracing.stop())

@@ -42,3 +42,15 @@ test('a trusted proxy says whose address it is', async (t) => {
   assert.deepEqual([await from('192.0.2.1'), await from('192.0.2.1'), await from('192.0.2.2')], [401, 429, 401])
   assert.deepEqual([await from('192.0.2.3', '192.0.2.8'), await from('192.0.2.4', '192.0.2.8')], [401, 429])
 })
+
+test('the port that a proxy writes behind an address makes no other address of it', async (t) => {
+  const app = await startApp(t, cloud, { RATE_LIMIT_PER_MINUTE: '1', TRUST_PROXY: '10.0.0.0/8' })
+  const from = async (address: string) =>
+    (await app.inject({ url, remoteAddress: '10.0.0.1', headers: { 'x-forwarded-for': address } })).statusCode
+  assert.deepEqual(
+    [await from('192.0.2.1:5001'), await from('192.0.2.1:5002'), await from('192.0.2.1')],
+    [401, 429, 429],
+  )
+  assert.deepEqual([await from('[2001:db8::1]:5001'), await from('192.0.2.7, [2001:db8::1]:5002')], [401, 429])
+  assert.deepEqual([await from('2001:db8:0:1::1'), await from('[2001:db8:0:1::1]')], [401, 429])
+})
