@@ -87,7 +87,7 @@ test('the API starts as the image says, is ready, and the health check agrees', 
   const PORT = String(await freePort())
   const url = `http://127.0.0.1:${PORT}`
   const service = startContainer(t, image.command, { PORT, HOST: '127.0.0.1' })
-  await eventually(() => isOk(`${url}/readyz`), `ready: ${service.output()}`, 30_000)
+  await eventually(() => isOk(`${url}/readyz`), `ready: ${service.output()}`, 60_000)
   const [command = '', ...args] = image.healthcheck
   const node = join(image.root, 'usr/local/bin', command)
   assert.equal((await run(t, node, args, { env: { PORT } })).status, 0)
@@ -99,7 +99,7 @@ test('the API starts as the image says, is ready, and the health check agrees', 
 test('with the argument src/worker.ts it is the worker', async (t) => {
   const METRICS_PORT = String(await freePort())
   const worker = startContainer(t, ['src/worker.ts'], { METRICS_PORT, HOST: '127.0.0.1' })
-  await eventually(() => isOk(`http://127.0.0.1:${METRICS_PORT}/readyz`), `ready: ${worker.output()}`, 30_000)
+  await eventually(() => isOk(`http://127.0.0.1:${METRICS_PORT}/readyz`), `ready: ${worker.output()}`, 60_000)
   worker.child.kill('SIGTERM')
   assert.equal(await worker.exited, 0, worker.output())
 })
