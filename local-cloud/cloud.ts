@@ -9,13 +9,19 @@ import {
   b2cCaller,
   b2cDirectoryReader,
   b2cDirectorySecretName,
+  b2cWebApp,
+  b2cWebSecretName,
   caller,
   consoleApp,
   docsApp,
+  externalWebApp,
   numberApiKeyName,
   tenant,
+  webApp,
+  webCertificateName,
+  webSessionKeyName,
 } from './directory.ts'
-import { createAuthorizationCodes } from './entra/authorization-codes.ts'
+import { createGrants } from './entra/authorization-codes.ts'
 import { createIssuer } from './entra/issuer.ts'
 import { registerEntra } from './entra/service.ts'
 import { createTokens } from './entra/tokens.ts'
@@ -74,11 +80,15 @@ export async function startLocalCloud({ ports = freePorts }: { ports?: Ports } =
   let numberApiKey = randomBytes(24).toString('base64url')
   const apiCertificate = await authority.issueClientCertificate()
   const callerCertificate = await authority.issueClientCertificate()
+  const webCertificate = await authority.issueClientCertificate()
   const secrets = createSecrets({
     [numberApiKeyName]: numberApiKey,
     [apiSecretName]: api.secret,
     [apiCertificateName]: apiCertificate.pem,
     [b2cDirectorySecretName]: b2cDirectoryReader.secret,
+    [webCertificateName]: webCertificate.pem,
+    [b2cWebSecretName]: b2cWebApp.secret,
+    [webSessionKeyName]: randomBytes(32).toString('base64'),
   })
   const callerCertificateFile = await authority.writeFile('caller.pem', callerCertificate.pem)
   const certificates = new Map([
@@ -86,6 +96,8 @@ export async function startLocalCloud({ ports = freePorts }: { ports?: Ports } =
     [caller.clientId, callerCertificate.certificate],
     // One file for both callers is enough on one machine.
     [b2cCaller.clientId, callerCertificate.certificate],
+    [webApp.clientId, webCertificate.certificate],
+    [externalWebApp.clientId, webCertificate.certificate],
   ])
   const onBehalfOfRequests: Readonly<Record<string, unknown>>[] = []
 
@@ -96,8 +108,10 @@ export async function startLocalCloud({ ports = freePorts }: { ports?: Ports } =
     managedIdentity: createServer('managedIdentity', faults, null),
     graph: createServer('graph', faults, authority.server),
   }
-  const codes = createAuthorizationCodes()
-  const entraParts = { issuers, tokens, codes, certificates, onBehalfOfRequests }
+  const grants = createGrants()
+  const lifetime = { seconds: 3_599 }
+  const consents = new Set<string>()
+  const entraParts = { issuers, tokens, grants, lifetime, consents, certificates, onBehalfOfRequests }
   await registerEntra(servers.entra, entraParts, () => origins.entra)
   await registerGraph(servers.graph, issuer, () => origins.graph)
   await registerKeyVault(servers.keyVault, {
@@ -160,6 +174,11 @@ export async function startLocalCloud({ ports = freePorts }: { ports?: Ports } =
       THIRD_PARTY_API_SECRET_NAME: numberApiKeyName,
       STORAGE_QUEUE_URL: storage.queueUrl,
       CODES_TABLE_URL: storage.tableUrl,
+      ENTRA_WEB_CLIENT_ID: webApp.clientId,
+      ENTRA_WEB_CERTIFICATE_NAME: webCertificateName,
+      WEB_ORIGIN: 'http://127.0.0.1:3000',
+      WEB_SESSIONS_TABLE_URL: storage.sessionsTableUrl,
+      WEB_SESSION_KEY_NAME: webSessionKeyName,
       // Looking costs nothing here, and nobody likes to wait for it.
       WORKER_IDLE_POLL_MS: '100',
       STOP_PAUSE_MS: '0',
@@ -179,6 +198,12 @@ export async function startLocalCloud({ ports = freePorts }: { ports?: Ports } =
       B2C_CALLER_CERTIFICATE_FILE: callerCertificateFile,
       B2C_CALLER_SCOPE: `https://${b2c.tenantName}.onmicrosoft.com/codes-api/.default`,
       CONSOLE_CLIENT_ID: consoleApp.clientId,
+    },
+    /** What an administrator may do to everybody's sign-ins. */
+    revokeRefreshTokens: grants.revokeRefreshTokens,
+    /** What Entra says how long its access tokens are good for; those that end soon are refreshed. */
+    setTokenLifetime(seconds: number): void {
+      lifetime.seconds = seconds
     },
     /** Gives the number API a new access key, and the vault too unless `inVault` is false. */
     rotateNumberApiKey({ inVault = true } = {}): void {

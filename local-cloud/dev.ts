@@ -27,7 +27,7 @@ const cloud = await startLocalCloud({ ports: options['free-ports'] ? freePorts :
 const host = process.env['HOST'] ?? '127.0.0.1'
 const port = process.env['PORT'] ?? '3000'
 const apiUrl = `http://${host}:${port}`
-const env = { ...cloud.serviceEnv, HOST: host, PORT: port }
+const env = { ...cloud.serviceEnv, HOST: host, PORT: port, WEB_ORIGIN: apiUrl }
 const envFile = createEnvFile(options['write-env'])
 envFile.write({ ...env, ...cloud.callerEnv, API_URL: apiUrl })
 const log = pretty({
@@ -88,7 +88,7 @@ function printBanner(): void {
   process.stdout.write(`
   fastify-entra is running at ${apiUrl}          Ctrl+C stops it.
 
-  In another terminal, in this folder:
+  Open it in a browser to sign in. In another terminal, in this folder:
 
     TOKEN=$(npm run --silent token)
     curl -H "Authorization: Bearer $TOKEN" ${apiUrl}/api/v1/getcode

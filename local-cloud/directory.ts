@@ -12,8 +12,8 @@ export interface Application {
   federatedSubject?: string
   /** Granted app roles, by the client id of the API that defines them. */
   grantedRoles: Readonly<Record<string, readonly string[]>>
-  /** For those that sign people in without a secret: on which platform, and where answers may go. */
-  signIn?: { platform: 'native' | 'single-page'; redirectUri: RegExp }
+  /** For those that sign people in: on which platform, and where answers may go. Ports are free on this machine. */
+  signIn?: { platform: 'native' | 'single-page' | 'web'; redirectUri: RegExp }
 }
 
 export interface Person {
@@ -129,6 +129,29 @@ export const docsApp: Application = {
   },
 }
 
+/** The web application that people sign in to, which has a registration in every tenant. */
+export const webApp = {
+  displayName: 'Codes console',
+  clientId: 'e8af3041-4c5d-4e6e-9f71-9c6374859607',
+  objectId: 'f9b04152-5d6e-4f7f-8082-ad7485960718',
+  tenantId: tenant.id,
+  grantedRoles: {},
+  signIn: { platform: 'web', redirectUri: /^http:\/\/(?:localhost|127\.0\.0\.1)(?::\d+)?\/app\/redirect$/ },
+} satisfies Application
+export const b2cWebApp = {
+  ...webApp,
+  clientId: '0ac15263-6e7f-4080-9193-be8596071829',
+  objectId: '1bd26374-7f80-4191-82a4-cf960718293a',
+  tenantId: b2c.tenantId,
+  secret: 'local-b2c-web-secret',
+} satisfies Application
+export const externalWebApp = {
+  ...webApp,
+  clientId: '2ce37485-8091-42a2-93b5-d0a718293a4b',
+  objectId: '3df48596-91a2-43b3-84c6-e1b8293a4b5c',
+  tenantId: externalId.tenantId,
+} satisfies Application
+
 export const applications: readonly Application[] = [
   api,
   caller,
@@ -138,6 +161,9 @@ export const applications: readonly Application[] = [
   b2cDirectoryReader,
   consoleApp,
   docsApp,
+  webApp,
+  b2cWebApp,
+  externalWebApp,
 ]
 
 /** People. The guest is at home in another tenant. */
@@ -146,18 +172,23 @@ export const user: Person = {
   objectId: '8ebfa091-4c5d-4e6f-8071-9c0d1e2f3041',
   mail: 'uma@local.example',
 }
-export const guest: Person = {
+const colleague: Person = {
+  displayName: 'Cleo Colleague',
+  objectId: 'e8af3042-4c5d-4e6e-8f71-ac6374859608',
+  mail: 'cleo@local.example',
+}
+const guest: Person = {
   displayName: 'Gus Guest',
   objectId: '9fc0b1a2-5d6e-4f70-8182-ad1e2f304152',
   mail: 'gus@elsewhere.example',
 }
-export const unconsenting: Person = {
+const unconsenting: Person = {
   displayName: 'Nora Noconsent',
   objectId: 'c68d1e2f-2a3b-4c4c-9d5f-7a4152637485',
   mail: 'nora@local.example',
   needs: 'consent',
 }
-export const multiFactor: Person = {
+const multiFactor: Person = {
   displayName: 'Mia Multifactor',
   objectId: 'd79e2f30-3b4c-4d5d-8e60-8b5263748596',
   mail: 'mia@local.example',
@@ -167,8 +198,12 @@ export const homeOfGuest = '0ad1c2b3-6e7f-4081-9293-be2f30415263'
 /** People of the B2C tenant. */
 export const b2cPeople: readonly Person[] = [user]
 
+/** Everybody, by the name that tools and tests know them by. */
+export const people = { user, colleague, guest, unconsenting, multiFactor }
+export type PersonName = keyof typeof people
+
 export function findPerson(objectId: unknown): Person | undefined {
-  return [user, guest, unconsenting, multiFactor].find((person) => person.objectId === objectId)
+  return Object.values(people).find((person) => person.objectId === objectId)
 }
 
 /** Who may read secrets (`Key Vault Secrets User`), by object id. */
@@ -178,5 +213,9 @@ export const numberApiKeyName = 'number-api-key'
 export const apiSecretName = 'api-client-secret'
 export const apiCertificateName = 'api-certificate'
 export const b2cDirectorySecretName = 'b2c-directory-secret'
+export const webCertificateName = 'web-certificate'
+export const b2cWebSecretName = 'b2c-web-secret'
+export const webSessionKeyName = 'web-session-key'
 export const queueName = 'code-requests'
 export const tableName = 'codes'
+export const sessionsTableName = 'sessions'

@@ -3,7 +3,7 @@ import { once } from 'node:events'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import type { CertificateAuthority } from './certificate-authority.ts'
-import { managedIdentity, queueName, resources, tableName } from './directory.ts'
+import { managedIdentity, queueName, resources, sessionsTableName, tableName } from './directory.ts'
 import type { Tokens } from './entra/tokens.ts'
 
 /** Azurite's only account when none is configured. */
@@ -32,6 +32,7 @@ export async function startStorage(ports: StoragePorts, { server }: CertificateA
   return {
     queueUrl: `https://localhost:${bound.queue}/${ACCOUNT}/${queueName}`,
     tableUrl: `https://localhost:${bound.table}/${ACCOUNT}/${tableName}`,
+    sessionsTableUrl: `https://localhost:${bound.table}/${ACCOUNT}/${sessionsTableName}`,
     /** Stops answering without closing connections, as a storage account behind a broken network does. */
     pause: () => child.kill('SIGSTOP'),
     resume: () => child.kill('SIGCONT'),
@@ -45,7 +46,7 @@ export async function startStorage(ports: StoragePorts, { server }: CertificateA
 
 export type Storage = Awaited<ReturnType<typeof startStorage>>
 
-/** Creates what `infra` creates in Azure: the queue, its poison queue, and the table. */
+/** Creates what `infra` creates in Azure: the queue, its poison queue, and the tables. */
 export async function provisionStorage({ queueUrl, tableUrl }: Storage, tokens: Tokens): Promise<void> {
   const token = await tokens.forAzure(managedIdentity, resources.storage)
   const headers = {
@@ -53,14 +54,17 @@ export async function provisionStorage({ queueUrl, tableUrl }: Storage, tokens: 
     'x-ms-version': API_VERSION,
     'x-ms-date': new Date().toUTCString(),
   }
-  const created = await Promise.all([
-    fetch(queueUrl, { method: 'PUT', headers }),
-    fetch(`${queueUrl}-poison`, { method: 'PUT', headers }),
+  const createTable = (name: string) =>
     fetch(new URL('Tables', tableUrl), {
       method: 'POST',
       headers: { ...headers, 'content-type': 'application/json', accept: 'application/json;odata=nometadata' },
-      body: JSON.stringify({ TableName: tableName }),
-    }),
+      body: JSON.stringify({ TableName: name }),
+    })
+  const created = await Promise.all([
+    fetch(queueUrl, { method: 'PUT', headers }),
+    fetch(`${queueUrl}-poison`, { method: 'PUT', headers }),
+    createTable(tableName),
+    createTable(sessionsTableName),
   ])
   for (const response of created) {
     const body = await response.text()

@@ -3,7 +3,14 @@ import { b2c, externalId, tenant } from '../directory.ts'
 import type { Server } from '../server.ts'
 import { EntraError } from './errors.ts'
 import { isForm } from './form.ts'
-import { createTokenEndpoint, grantInB2c, isSinglePageApp, type TokenRequest } from './token-endpoint.ts'
+import { registerSignIn } from './sign-in.ts'
+import {
+  createTokenEndpoint,
+  grantInB2c,
+  isSinglePageApp,
+  type TokenAnswer,
+  type TokenRequest,
+} from './token-endpoint.ts'
 import type { IssuerName } from './tokens.ts'
 
 const b2cAuthority = `${b2c.tenantName}.onmicrosoft.com/${b2c.policy}`
@@ -18,7 +25,7 @@ const authorities: ReadonlyArray<{ name: IssuerName; path: string; endpoints: st
   { name: 'external-id', path: externalId.tenantId, endpoints: '/oauth2/v2.0' },
 ]
 
-export type EntraParts = Parameters<typeof createTokenEndpoint>[0]
+export type EntraParts = Parameters<typeof createTokenEndpoint>[0] & Parameters<typeof registerSignIn>[1]
 
 /** Entra's endpoints: metadata, keys and tokens. */
 export async function registerEntra(app: Server, parts: EntraParts, origin: () => string) {
@@ -35,6 +42,8 @@ export async function registerEntra(app: Server, parts: EntraParts, origin: () =
       issuer: tokens.publishedIssuer(name),
       authorization_endpoint: `${base()}${endpoints}/authorize`,
       token_endpoint: `${base()}${endpoints}/token`,
+      end_session_endpoint: `${base()}${endpoints}/logout`,
+      frontchannel_logout_supported: true,
       jwks_uri: `${base()}/discovery${name === 'v1' ? '' : '/v2.0'}/keys`,
       token_endpoint_auth_methods_supported: ['client_secret_post', 'client_secret_basic'],
       response_types_supported: ['code'],
@@ -60,18 +69,22 @@ export async function registerEntra(app: Server, parts: EntraParts, origin: () =
 
   app.post('/:tenant/oauth2/v2.0/token', async (request, reply) => {
     if (isForm(request.body) && isSinglePageApp(request.body)) reply.header('access-control-allow-origin', '*')
-    const accessToken = await grant(readTokenRequest(request, readTenant(request.params)))
+    const answer = await grant(readTokenRequest(request, readTenant(request.params)))
     reply.header('cache-control', 'no-store, no-cache')
-    return tokenAnswer(accessToken)
+    return tokenAnswer(answer, parts.lifetime.seconds)
   })
 
-  app.post(`/${b2cAuthority}/oauth2/v2.0/token`, async (request) =>
-    tokenAnswer(await grantInB2c(readTokenRequest(request, b2c.tenantId), parts)),
-  )
+  app.post(`/${b2cAuthority}/oauth2/v2.0/token`, async (request) => {
+    const isApp = isForm(request.body) && request.body['grant_type'] === 'client_credentials'
+    const tokenRequest = readTokenRequest(request, b2c.tenantId)
+    return tokenAnswer(await (isApp ? grantInB2c(tokenRequest, parts) : grant(tokenRequest)), parts.lifetime.seconds)
+  })
 
-  app.get(`/${tenant.id}/oauth2/v2.0/authorize`, async (request, reply) =>
-    reply.redirect(parts.codes.authorize(isForm(request.query) ? request.query : {})),
-  )
+  await registerSignIn(app, parts, [
+    { name: 'v2', path: tenant.id },
+    { name: 'b2c', path: b2cAuthority },
+    { name: 'external-id', path: externalId.tenantId },
+  ])
 
   function readTokenRequest({ url, body, headers }: FastifyRequestLike, tenantId: string): TokenRequest {
     const form = isForm(body) ? body : {}
@@ -86,14 +99,14 @@ interface FastifyRequestLike {
   headers: { authorization?: string | undefined; origin?: string | undefined }
 }
 
-function tokenAnswer(accessToken: string) {
-  return { token_type: 'Bearer', expires_in: 3_599, ext_expires_in: 3_599, access_token: accessToken }
+function tokenAnswer(answer: TokenAnswer, lifetimeSeconds: number) {
+  return { token_type: 'Bearer', expires_in: lifetimeSeconds, ext_expires_in: lifetimeSeconds, ...answer }
 }
 
 /** The tenants whose directory has applications: MSAL writes them in lower case. */
 function readTenant(params: unknown): string {
   const name = isForm(params) ? params['tenant'] : undefined
-  if (name === tenant.id || name === b2c.tenantId) return name
+  if (name === tenant.id || name === b2c.tenantId || name === externalId.tenantId) return name
   const message = `Tenant '${String(name)}' not found. Check to make sure you have the correct tenant ID and are signing into the correct cloud.`
   throw new EntraError(400, 'invalid_tenant', 90002, message)
 }

@@ -1,10 +1,10 @@
 import { createHash } from 'node:crypto'
-import { api, applications, findPerson, tenant } from '../directory.ts'
-import type { AuthorizationCodes } from './authorization-codes.ts'
+import { api, applications, findPerson, people, tenant } from '../directory.ts'
+import type { Grant, Grants } from './authorization-codes.ts'
 import { type AuthenticatedClient, authenticateClient } from './client-authentication.ts'
 import { EntraError } from './errors.ts'
 import { type Form, readField, readOptionalField } from './form.ts'
-import type { Issuers, Tokens } from './tokens.ts'
+import { type Issuers, type Tokens, tenantIdOf } from './tokens.ts'
 
 const OBO = 'urn:ietf:params:oauth:grant-type:jwt-bearer'
 
@@ -20,14 +20,27 @@ export interface TokenRequest {
 interface Parts {
   issuers: Issuers
   tokens: Tokens
-  codes: AuthorizationCodes
+  grants: Grants
+  /** Object ids of people who consented to what this API does for them, besides those who need not. */
+  consents: ReadonlySet<string>
   certificates: ReadonlyMap<string, string>
   /** Every on-behalf-of request, for tests that look at its fields. */
   onBehalfOfRequests: Form[]
 }
 
-/** Answers token requests: client credentials, on-behalf-of, authorization code with PKCE. */
-export function createTokenEndpoint({ issuers, tokens, codes, certificates, onBehalfOfRequests }: Parts) {
+/** What a token request gets besides the access token. */
+export interface TokenAnswer {
+  access_token: string
+  id_token?: string
+  refresh_token?: string
+  scope?: string
+  client_info?: string
+}
+
+/** Answers token requests: client credentials, on-behalf-of, authorization code with PKCE, refresh. */
+export function createTokenEndpoint(parts: Parts) {
+  const { issuers, tokens, grants, consents, certificates, onBehalfOfRequests } = parts
+
   async function authenticate({ form, authorization, tenantId, tokenEndpoint }: TokenRequest) {
     return await authenticateClient(form, authorization, { tenantId, tokenEndpoint, issuer: issuers.v2, certificates })
   }
@@ -68,7 +81,7 @@ export function createTokenEndpoint({ issuers, tokens, codes, certificates, onBe
         'Assertion is not of a user: app-only tokens cannot be exchanged.',
       )
     }
-    if (person.needs === 'consent') {
+    if (person.needs === 'consent' && !consents.has(person.objectId)) {
       throw new EntraError(
         400,
         'invalid_grant',
@@ -77,7 +90,7 @@ export function createTokenEndpoint({ issuers, tokens, codes, certificates, onBe
         { suberror: 'consent_required' },
       )
     }
-    if (person.needs === 'mfa') {
+    if (person.needs === 'mfa' && !String(claims['amr']).includes('mfa')) {
       const required = {
         access_token: { capolids: { essential: true, values: ['4e05f6a7-a2b3-44c4-95d7-f26374859607'] } },
       }
@@ -93,15 +106,16 @@ export function createTokenEndpoint({ issuers, tokens, codes, certificates, onBe
   }
 
   /** RFC 6749, section 4.1.3, with RFC 7636. */
-  async function redeemCode({ form, origin }: TokenRequest): Promise<string> {
-    assertRightPlatform(form, origin)
-    const granted = codes.take(readField(form, 'code'))
+  async function redeemCode(request: TokenRequest): Promise<TokenAnswer> {
+    const { form } = request
+    await assertClient(request)
+    const granted = grants.takeCode(readField(form, 'code'))
     const challenge = createHash('sha256').update(readField(form, 'code_verifier')).digest('base64url')
     const fits =
       granted !== undefined &&
-      granted.clientId === readField(form, 'client_id') &&
-      granted.redirectUri === readField(form, 'redirect_uri') &&
-      granted.challenge === challenge
+      granted.request.clientId === readField(form, 'client_id') &&
+      granted.request.redirectUri === readField(form, 'redirect_uri') &&
+      granted.request.challenge === challenge
     if (!fits)
       throw new EntraError(
         400,
@@ -109,24 +123,61 @@ export function createTokenEndpoint({ issuers, tokens, codes, certificates, onBe
         70000,
         'The authorization code, its verifier or its redirect URI is not valid.',
       )
-    return await tokens.mint({ as: granted.as, claims: { azp: granted.clientId, azpacr: '0' } })
+    return await answerGrant(granted)
   }
 
-  return async (request: TokenRequest): Promise<string> => {
+  /** RFC 6749, section 6. */
+  async function refresh(request: TokenRequest): Promise<TokenAnswer> {
+    await assertClient(request)
+    const granted = grants.findRefreshToken(readField(request.form, 'refresh_token'))
+    if (granted?.request.clientId === readField(request.form, 'client_id')) return await answerGrant(granted)
+    throw new EntraError(400, 'invalid_grant', 50173, 'The provided grant has expired due to it being revoked.')
+  }
+
+  /** A web application proves itself; one on somebody's machine or in a browser cannot. */
+  async function assertClient(request: TokenRequest): Promise<void> {
+    const clientId = readField(request.form, 'client_id')
+    const app = applications.find((known) => known.clientId === clientId)
+    if (app?.signIn?.platform === 'web') await authenticate({ ...request, tenantId: app.tenantId })
+    else assertRightPlatform(request.form, request.origin)
+  }
+
+  async function answerGrant(grant: Grant): Promise<TokenAnswer> {
+    const { as, issuer, sid, request } = grant
+    const { clientId, nonce, scope, hasClaims } = request
+    const amr = hasClaims ? ['pwd', 'mfa'] : ['pwd']
+    const proof = applications.find((known) => known.clientId === clientId)?.signIn?.platform === 'web' ? '2' : '0'
+    const { objectId: uid } = people[as]
+    return {
+      access_token: await tokens.mint({
+        issuer,
+        as,
+        claims: { azp: clientId, azpacr: proof, amr, scp: 'user_impersonation' },
+      }),
+      id_token: await tokens.forSignIn(issuer, clientId, as, { nonce, sid }),
+      refresh_token: grants.addRefreshToken(grant),
+      scope,
+      client_info: Buffer.from(JSON.stringify({ uid, utid: tenantIdOf(issuer) })).toString('base64url'),
+    }
+  }
+
+  return async (request: TokenRequest): Promise<TokenAnswer> => {
     const { form } = request
     const grantType = readField(form, 'grant_type')
     switch (grantType) {
       case 'client_credentials': {
         const client = await authenticate(request)
-        return await grantClientCredentials(client, readField(form, 'scope'))
+        return { access_token: await grantClientCredentials(client, readField(form, 'scope')) }
       }
       case OBO: {
         const client = await authenticate(request)
         readField(form, 'scope')
-        return await grantOnBehalfOf(client, form)
+        return { access_token: await grantOnBehalfOf(client, form) }
       }
       case 'authorization_code':
         return await redeemCode(request)
+      case 'refresh_token':
+        return await refresh(request)
       default:
         throw new EntraError(
           400,
@@ -178,7 +229,10 @@ function readResource(scope: string): string {
 }
 
 /** B2C's client credentials: the scope is the API's, and the token is of the policy's own format. */
-export async function grantInB2c(request: TokenRequest, { issuers, tokens, certificates }: Parts): Promise<string> {
+export async function grantInB2c(
+  request: TokenRequest,
+  { issuers, tokens, certificates }: Parts,
+): Promise<TokenAnswer> {
   const { form, authorization, tenantId, tokenEndpoint } = request
   const { app } = await authenticateClient(form, authorization, {
     tenantId,
@@ -198,5 +252,10 @@ export async function grantInB2c(request: TokenRequest, { issuers, tokens, certi
     )
   }
   const roles = app.grantedRoles[api.clientId] ?? []
-  return await tokens.mint({ issuer: 'b2c', claims: { azp: app.clientId, sub: app.objectId, scp: roles.join(' ') } })
+  return {
+    access_token: await tokens.mint({
+      issuer: 'b2c',
+      claims: { azp: app.clientId, sub: app.objectId, scp: roles.join(' ') },
+    }),
+  }
 }

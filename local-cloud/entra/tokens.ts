@@ -7,16 +7,14 @@ import {
   caller,
   externalId,
   graphClientId,
-  guest,
   homeOfGuest,
-  multiFactor,
   type Person,
+  type PersonName,
+  people,
   resources,
   stranger,
   tenant,
   tokenExchange,
-  unconsenting,
-  user,
 } from '../directory.ts'
 import type { Changes, Issuer } from './issuer.ts'
 
@@ -29,12 +27,11 @@ export type Issuers = Readonly<Record<IssuerName, Issuer>>
 /** A wish for a token, as `npm run token` sends it. */
 const Wish = Type.Object({
   issuer: Type.Optional(IssuerName),
-  as: Type.Optional(Type.Enum(['caller', 'stranger', 'user', 'guest', 'unconsenting', 'multiFactor'])),
+  as: Type.Optional(Type.Enum(['caller', 'stranger', 'user', 'colleague', 'guest', 'unconsenting', 'multiFactor'])),
   claims: Type.Optional(Type.Record(Type.String(), Type.Unknown())),
   without: Type.Optional(Type.Array(Type.String())),
 })
-type Principal = 'caller' | 'stranger' | keyof typeof people
-const people = { user, guest, unconsenting, multiFactor }
+type Principal = 'caller' | 'stranger' | PersonName
 
 /**
  * Which claims Entra puts into which token ('Access token claims reference', Microsoft Learn).
@@ -95,6 +92,20 @@ export function createTokens(issuers: Issuers, origin: () => string, graphOrigin
       const who = { oid: objectId, sub: objectId, name: displayName, tid: tenant.id, appid: app.clientId }
       return await issuer.sign({ iss: issuerOf('v1'), aud: graphOrigin(), scp: 'User.Read', ver: '1.0', ...who })
     },
+    /** What tells an application who signed in ('ID token claims reference', Microsoft Learn). */
+    async forSignIn(name: IssuerName, clientId: string, as: PersonName, claims: Changes): Promise<string> {
+      const { objectId: oid, displayName, mail } = people[as]
+      const tid = tenantIdOf(name)
+      const who = {
+        sub: `pairwise-${oid}-${clientId}`,
+        oid,
+        tid,
+        name: displayName,
+        preferred_username: mail,
+        login_hint: mail,
+      }
+      return await issuers[name].sign({ iss: issuerOf(name), aud: clientId, ver: '2.0', ...who, ...claims })
+    },
     /** Any token that an issuer of this cloud could sign. */
     async mint(wish: unknown): Promise<string> {
       const { issuer: name = 'v2', as = 'caller', claims = {}, without = [] } = Value.Parse(Wish, wish)
@@ -105,6 +116,11 @@ export function createTokens(issuers: Issuers, origin: () => string, graphOrigin
 }
 
 export type Tokens = ReturnType<typeof createTokens>
+
+export function tenantIdOf(name: IssuerName): string {
+  if (name === 'b2c') return b2c.tenantId
+  return name === 'external-id' ? externalId.tenantId : tenant.id
+}
 
 function claimsOf(name: IssuerName, as: Principal): Changes {
   const claims = as === 'caller' || as === 'stranger' ? appClaims({ caller, stranger }[as]) : personClaims(as)
@@ -134,7 +150,7 @@ function appClaims(app: Application): Changes {
   }
 }
 
-function personClaims(as: keyof typeof people): Changes {
+function personClaims(as: PersonName): Changes {
   const person: Person = people[as]
   return {
     aud: api.clientId,
