@@ -5,10 +5,14 @@ import type { IssuerOptions } from './plugins/entra-auth/issuer-options.ts'
 export function listIssuers(config: CallersConfig): IssuerOptions[] {
   const api = { clientId: config.ENTRA_API_CLIENT_ID, audiences: config.ENTRA_API_AUDIENCES }
   const authorityHost = config.ENTRA_AUTHORITY_HOST
+  const tenantName = /^https:\/\/([^./]+)\.ciamlogin\.com$/.exec(authorityHost)?.[1]
+  const one = { tenantId: config.ENTRA_TENANT_ID, authorityHost, ...api }
   const entra: IssuerOptions =
     config.ENTRA_TENANT_ID === 'organizations'
       ? { kind: 'multi-tenant', allowedTenants: config.ENTRA_ALLOWED_TENANT_IDS, authorityHost, ...api }
-      : { kind: 'entra', tenantId: config.ENTRA_TENANT_ID, authorityHost, ...api }
+      : tenantName === undefined
+        ? { kind: 'entra', ...one }
+        : { kind: 'external-id', tenantName, ...one }
   const b2c = readB2c(config)
   return b2c === undefined ? [entra] : [entra, b2c]
 }
