@@ -151,7 +151,7 @@ export async function buildApp(config: Config, tracing?: Tracing): Promise<Fasti
     await app.register(import('./plugins/request-metrics.ts'))
   }
 
-  await app.register(home)
+  await app.register(home, { hasSignIn: config.ENTRA_WEB_CLIENT_ID !== undefined })
   await app.register(health)
   await app.register(docs, { issuers, clientId: config.ENTRA_DOCS_CLIENT_ID })
   await app.register(protectedResource, { issuers })
@@ -164,6 +164,11 @@ export async function buildApp(config: Config, tracing?: Tracing): Promise<Fasti
     await api.register(verifyCode)
     await api.register(helloGraph)
   })
+
+  if (config.ENTRA_WEB_CLIENT_ID !== undefined) {
+    const { webApp } = await import('./web-app.ts')
+    await app.register(webApp, { prefix: '/app', config, credential })
+  }
 
   return app
 }

@@ -178,6 +178,44 @@ export const ConfigSchema = Type.Object({
       example: 'InstrumentationKey=…;IngestionEndpoint=https://…',
     }),
   ),
+
+  ENTRA_WEB_CLIENT_ID: Type.Optional(Guid('4c1d2e3f-5a6b-4c7d-8e9f-0a1b2c3d4e5f')),
+  ENTRA_WEB_CERTIFICATE_NAME: Type.Optional(SecretName('web-certificate')),
+  ENTRA_WEB_CLIENT_SECRET_NAME: Type.Optional(SecretName('web-client-secret')),
+  ENTRA_WEB_AUTHORITY: Type.Optional(Url('https://contoso.b2clogin.com/contoso.onmicrosoft.com/B2C_1_signin')),
+  ENTRA_WEB_SCOPE: Type.Optional(
+    Type.String({
+      pattern: '^\\S+/[^\\s/]+$',
+      expects: "one scope of this API, with the API's identifier before it",
+      example: 'https://contoso.onmicrosoft.com/codes-api/user_impersonation',
+    }),
+  ),
+  WEB_ORIGIN: Type.Optional(
+    Type.Refine(
+      Type.String({
+        pattern: '^https?://[^/?#]+$',
+        expects: 'the origin that people open: https, no path (http is accepted on this machine only)',
+        example: 'https://codes.contoso.com',
+      }),
+      isServiceUrl,
+    ),
+  ),
+  WEB_SESSIONS_TABLE_URL: Type.Optional(Url('https://mystorage.table.core.windows.net/sessions')),
+  WEB_SESSION_KEY_NAME: Type.Optional(SecretName('web-session-key')),
+  WEB_SESSION_IDLE_SECONDS: Type.Integer({
+    default: 1_800,
+    minimum: 1,
+    maximum: 86_400,
+    expects: 'a number of seconds from 1 to 86400 (a day)',
+    example: '1800',
+  }),
+  WEB_SESSION_MAX_SECONDS: Type.Integer({
+    default: 28_800,
+    minimum: 1,
+    maximum: 86_400,
+    expects: 'a number of seconds from 1 to 86400 (a day)',
+    example: '28800',
+  }),
 })
 
 export type Config = Static<typeof ConfigSchema>
@@ -271,7 +309,14 @@ export function loadCallersConfig(env: NodeJS.ProcessEnv = process.env): Callers
 const GROUPS = [
   ['B2C_TENANT_NAME', 'B2C_POLICY', 'B2C_API_CLIENT_ID'],
   ['B2C_DIRECTORY_TENANT_ID', 'B2C_DIRECTORY_CLIENT_ID', 'B2C_DIRECTORY_CLIENT_SECRET_NAME'],
+  ['ENTRA_WEB_CLIENT_ID', 'WEB_ORIGIN', 'WEB_SESSIONS_TABLE_URL', 'WEB_SESSION_KEY_NAME'],
 ]
+
+/** Two ways to prove the same, of which one is in use. */
+const CREDENTIALS = [
+  ['ENTRA_API_CLIENT_SECRET_NAME', 'ENTRA_API_CERTIFICATE_NAME'],
+  ['ENTRA_WEB_CLIENT_SECRET_NAME', 'ENTRA_WEB_CERTIFICATE_NAME'],
+] as const
 
 /** Rules that join several variables. */
 function assertConsistent(values: Readonly<Record<string, unknown>>): void {
@@ -290,10 +335,9 @@ function assertConsistent(values: Readonly<Record<string, unknown>>): void {
       'ENTRA_ALLOWED_TENANT_IDS is set and ENTRA_TENANT_ID is one tenant: set that to organizations, or unset this',
     )
   }
-  if (!isMissing('ENTRA_API_CLIENT_SECRET_NAME') && !isMissing('ENTRA_API_CERTIFICATE_NAME')) {
-    faults.push(
-      'ENTRA_API_CERTIFICATE_NAME is set and ENTRA_API_CLIENT_SECRET_NAME too: keep one, better the certificate',
-    )
+  for (const [secret, certificate] of CREDENTIALS) {
+    if (isMissing(secret) || isMissing(certificate)) continue
+    faults.push(`${certificate} is set and ${secret} too: keep one, better the certificate`)
   }
   if (faults.length > 0) throw new ConfigError(faults)
 }

@@ -75,6 +75,8 @@ type UnavailableCode =
   | 'number_api_unavailable'
   | 'graph_unavailable'
   | 'overloaded'
+  | 'sessions_unavailable'
+  | 'sign_in_unavailable'
 
 /** Something that this service needs is out of reach for now: 503, and the same request may be sent again. */
 export class UnavailableError extends PublicError {
@@ -159,6 +161,8 @@ export class NotConfiguredError extends PublicError {
  * user in anew with these claims ('Claims challenges, claims requests, and client capabilities', Microsoft Learn).
  */
 export class InsufficientClaimsError extends PublicError {
+  readonly claims: string | undefined
+
   /** @param claims as JSON, from Entra; undefined when only consent is missing */
   constructor(claims: string | undefined, cause: unknown) {
     const challenge = claims === undefined ? '' : `, claims="${Buffer.from(claims).toString('base64')}"`
@@ -172,5 +176,14 @@ export class InsufficientClaimsError extends PublicError {
       headers: { 'www-authenticate': `Bearer error="insufficient_claims"${challenge}` },
       cause,
     })
+    this.claims = claims
+  }
+}
+
+/** A sign-in that Entra, or this service, does not accept. The person can begin anew. */
+export class SignInError extends PublicError {
+  constructor(code: 'sign_in_declined' | 'sign_in_invalid' | 'session_over', detail: string, cause?: unknown) {
+    const title = code === 'sign_in_invalid' ? 'That sign-in did not work.' : 'You are not signed in.'
+    super({ status: code === 'session_over' ? 401 : 400, code, title, detail, cause })
   }
 }

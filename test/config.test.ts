@@ -45,6 +45,8 @@ test('takes the defaults of the contract', () => {
     B2C_POLICY: [],
     CODE_LIFETIME_SECONDS: 600,
     WORKER_IDLE_POLL_MS: 5_000,
+    WEB_SESSION_IDLE_SECONDS: 1_800,
+    WEB_SESSION_MAX_SECONDS: 28_800,
     GRAPH_BASE_URL: 'https://graph.microsoft.com',
     THIRD_PARTY_API_TIMEOUT_MS: 5000,
     STORAGE_QUEUE_MESSAGE_ENCODING: 'text',
@@ -88,6 +90,11 @@ const malformed: Array<[name: string, values: string[]]> = [
   ['OTEL_EXPORTER_OTLP_ENDPOINT', ['localhost:4318', 'grpc://collector', 'https://user:password@collector']],
   ['OTEL_EXPORTER_OTLP_PROTOCOL', ['grpc']],
   ['APPLICATIONINSIGHTS_CONNECTION_STRING', ['3f2504e0-4f89-41d3-9a0c-0305e82c3301']],
+  [
+    'WEB_ORIGIN',
+    ['codes.contoso.com', 'http://codes.contoso.com', 'https://codes.contoso.com/', 'https://a@b.example'],
+  ],
+  ['ENTRA_WEB_SCOPE', ['user_impersonation', 'api://codes/a api://codes/b']],
 ]
 for (const [name, values] of malformed) {
   test(`refuses ${name} = ${values.join(' | ')} and does not repeat the value`, () => {
@@ -135,6 +142,23 @@ const inconsistent: Array<[what: string, env: Record<string, string>, faults: Re
     'two credentials',
     { ENTRA_API_CLIENT_SECRET_NAME: 'a', ENTRA_API_CERTIFICATE_NAME: 'b' },
     [/^ENTRA_API_CERTIFICATE_NAME is set/],
+  ],
+  [
+    'two credentials of the web application',
+    {
+      ENTRA_WEB_CLIENT_ID: '6b29fc40-ca47-4067-b31d-00dd010662da',
+      WEB_ORIGIN: 'https://codes.contoso.com',
+      WEB_SESSIONS_TABLE_URL: 'https://mystorage.table.core.windows.net/sessions',
+      WEB_SESSION_KEY_NAME: 'web-session-key',
+      ENTRA_WEB_CLIENT_SECRET_NAME: 'a',
+      ENTRA_WEB_CERTIFICATE_NAME: 'b',
+    },
+    [/^ENTRA_WEB_CERTIFICATE_NAME is set/],
+  ],
+  [
+    'a web application without its sessions',
+    { ENTRA_WEB_CLIENT_ID: '6b29fc40-ca47-4067-b31d-00dd010662da', WEB_ORIGIN: 'https://codes.contoso.com' },
+    [/^WEB_SESSIONS_TABLE_URL is missing/, /^WEB_SESSION_KEY_NAME is missing/],
   ],
   [
     'half a B2C directory',

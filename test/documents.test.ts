@@ -18,6 +18,7 @@ const documents = [
   'docs/entra-setup.md',
   'docs/life-of-a-code.md',
   'docs/operations.md',
+  'docs/sign-in.md',
 ]
 const read = (file: string) => readFileSync(join(root, file), 'utf8')
 /** The names by which links reach the headings of a document, as GitHub makes them. */

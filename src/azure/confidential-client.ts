@@ -6,11 +6,11 @@ import { once } from './once.ts'
 
 /** MSAL keeps a token for every user for ever: after this many acquisitions its cache starts anew. */
 const MAX_CACHED_USERS = 1_000
-/** AADSTS codes for a credential that Entra does not know (any more): secret wrong, secret expired, certificate unknown. */
+/** Entra does not know the credential (any more): secret wrong, secret expired, certificate unknown. */
 const REFUSED_CREDENTIAL = /AADSTS(?:7000215|7000222|700027)\b/
 
 /** Loaded when it is needed, which few requests do. */
-const loadMsal = once(() => import('@azure/msal-node'))
+export const loadMsal = once(() => import('@azure/msal-node'))
 
 /** How this application proves to Entra who it is. */
 export type ApiCredential =
@@ -70,8 +70,7 @@ export function createConfidentialClient(options: ConfidentialClientOptions) {
     try {
       return toToken(await ask(await connect()))
     } catch (error) {
-      const { ServerError } = await loadMsal()
-      if (!(error instanceof ServerError) || !REFUSED_CREDENTIAL.test(error.message)) throw await translate(error)
+      if (!(await isRefusedCredential(error))) throw await translate(error)
     }
     client = undefined
     return toToken(await ask(await connect()).catch(async (error: unknown) => Promise.reject(await translate(error))))
@@ -99,7 +98,13 @@ export function createConfidentialClient(options: ConfidentialClientOptions) {
   }
 }
 
-function toAuthOptions(credential: ApiCredential): Partial<NodeAuthOptions> {
+/** Whether to read the credential again: it was rotated. */
+export async function isRefusedCredential(error: unknown): Promise<boolean> {
+  const { ServerError } = await loadMsal()
+  return error instanceof ServerError && REFUSED_CREDENTIAL.test(error.message)
+}
+
+export function toAuthOptions(credential: ApiCredential): Partial<NodeAuthOptions> {
   if ('secret' in credential) return { clientSecret: credential.secret }
   if ('assertion' in credential) return { clientAssertion: credential.assertion }
   const { certificate } = credential

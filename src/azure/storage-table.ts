@@ -13,7 +13,14 @@ export interface StorageTableOptions {
   url: string
   credential: Credential
   observe?: ObserveCall
+  /** What it fails with while the table is out of reach; default `codes_unavailable`. */
+  unavailable?: { code: 'codes_unavailable' | 'sessions_unavailable'; detail: string }
 }
+
+const CODES_UNAVAILABLE = {
+  code: 'codes_unavailable',
+  detail: 'The table of codes is out of reach for the moment.',
+} as const
 
 export interface EntityKeys {
   partitionKey: string
@@ -27,10 +34,15 @@ export interface FoundEntity {
 }
 
 /**
- * One Storage table. Every operation ends within 5 s. It fails with `codes_unavailable` while the table is out of reach,
- * and with another error when it refuses the operation as such. Azure's client for tables is loaded at the first operation.
+ * One Storage table. Every operation ends within 5 s. It fails with a 503 while the table is out of reach, and with another
+ * error when it refuses the operation as such. Azure's client for tables is loaded at the first operation.
  */
-export function createStorageTable({ url, credential, observe = unobserved }: StorageTableOptions) {
+export function createStorageTable({
+  url,
+  credential,
+  observe = unobserved,
+  unavailable = CODES_UNAVAILABLE,
+}: StorageTableOptions) {
   const { account, name } = splitTableUrl(url)
   let client: Promise<TableClient> | undefined
 
@@ -44,12 +56,26 @@ export function createStorageTable({ url, credential, observe = unobserved }: St
       client ??= connect()
       return await operation(await client, AbortSignal.timeout(OPERATION_TIMEOUT_MS))
     } catch (error) {
-      return explain(error, expected)
+      return explain(error, expected, unavailable)
     }
   }
 
   async function run<T>(operation: Operation<T>, ...expected: Expected<T>[]): Promise<T> {
     return await observe('table', () => attempt(operation, expected))
+  }
+
+  async function findRowKeys(filter: string, maxPages: number): Promise<string[]> {
+    return await run(async (client, abortSignal) => {
+      const queryOptions = { filter, select: ['rowKey'] }
+      const found: string[] = []
+      let pages = 0
+      for await (const page of client.listEntities({ queryOptions, abortSignal }).byPage()) {
+        found.push(...page.flatMap(({ rowKey }) => rowKey ?? []))
+        pages += 1
+        if (pages === maxPages) break
+      }
+      return found
+    })
   }
 
   return {
@@ -74,7 +100,7 @@ export function createStorageTable({ url, credential, observe = unobserved }: St
       )
     },
     /**
-     * Merges the properties into the entity, if it is still as it was when `etag` was read.
+     * Merges the properties into the entity, if it is still as it was when `etag` was read; `*` if it is still there.
      * @returns false, and nothing changes, when it is not
      */
     async update(entity: EntityKeys & Record<string, string>, etag: string): Promise<boolean> {
@@ -104,14 +130,14 @@ export function createStorageTable({ url, credential, observe = unobserved }: St
     },
     /** Row keys of one partition whose text property `property` sorts before `limit`, at most one page of 1,000. */
     async findRowKeysBefore(partitionKey: string, property: string, limit: string): Promise<string[]> {
-      return await run(async (client, abortSignal) => {
-        const filter = `PartitionKey eq '${partitionKey}' and ${property} lt '${limit}'`
-        const queryOptions = { filter, select: ['rowKey'] }
-        for await (const page of client.listEntities({ queryOptions, abortSignal }).byPage()) {
-          return page.flatMap(({ rowKey }) => rowKey ?? [])
-        }
-        return []
-      })
+      return await findRowKeys(`PartitionKey eq '${partitionKey}' and ${property} lt '${limit}'`, 1)
+    },
+    /** All whose text property `property` is `value`, which has no quote. Looks through the whole partition. */
+    async findRowKeysWith(partitionKey: string, property: string, value: string): Promise<string[]> {
+      return await findRowKeys(
+        `PartitionKey eq '${partitionKey}' and ${property} eq '${value}'`,
+        Number.POSITIVE_INFINITY,
+      )
     },
     /**
      * Deletes entities of one partition, at most 100 ('Performing entity group transactions', Azure Storage REST API): all
@@ -144,7 +170,11 @@ function orWhen<T>(errorCode: string, result: T): Expected<T> {
 }
 
 /** An error that was foreseen is a result; every other one is thrown. */
-function explain<T>(error: unknown, expected: readonly Expected<T>[]): T {
+function explain<T>(
+  error: unknown,
+  expected: readonly Expected<T>[],
+  unavailable: NonNullable<StorageTableOptions['unavailable']>,
+): T {
   const errorCode = readErrorCode(error)
   for (const match of expected) {
     const found = match(errorCode)
@@ -153,7 +183,7 @@ function explain<T>(error: unknown, expected: readonly Expected<T>[]): T {
   const cause = summarizeFault(error)
   // What the service calls wrong with the operation itself will be wrong the next time too.
   if (isRefusal(error)) throw new Error(`the table refused the operation: ${errorCode}`, { cause })
-  throw new UnavailableError('codes_unavailable', 'The table of codes is out of reach for the moment.', { cause })
+  throw new UnavailableError(unavailable.code, unavailable.detail, { cause })
 }
 
 /** 'Table storage error codes', Azure Storage REST API: `x-ms-error-code`, or what the body of a transaction says. */

@@ -2,17 +2,14 @@ import type { FastifyPluginAsync } from 'fastify'
 import fp from 'fastify-plugin'
 import { Type } from 'typebox'
 import { Value } from 'typebox/value'
-import {
-  type ApiCredential,
-  createConfidentialClient,
-  UserInteractionNeededError,
-} from '../azure/confidential-client.ts'
+import { createConfidentialClient, UserInteractionNeededError } from '../azure/confidential-client.ts'
 import { createConnections } from '../azure/connections.ts'
 import type { Credential } from '../azure/credential.ts'
 import type { Deadline } from '../azure/deadline.ts'
 import { type Answer, isTimeout } from '../azure/exchange.ts'
 import type { ObserveCall } from '../azure/outside-call.ts'
 import { CallerGoneError, GraphError, InsufficientClaimsError, NotConfiguredError, PublicError } from '../errors.ts'
+import { type CredentialNames, getOwnToken, readApplicationCredential } from './application-credential.ts'
 import { withDeadline } from './deadline.ts'
 import { createOutsideCalls, type OutsideCalls, parseRetryAfter } from './outside-calls.ts'
 
@@ -20,8 +17,6 @@ import { createOutsideCalls, type OutsideCalls, parseRetryAfter } from './outsid
 const DEADLINE_MS = 5_000
 /** Some members of one object; Graph's own limit for them is far below. */
 const MAX_BODY_BYTES = 64 * 1_024
-/** Entra's audience for managed identities as federated credentials. */
-const TOKEN_EXCHANGE_SCOPE = 'api://AzureADTokenExchange/.default'
 
 const GraphObject = Type.Record(Type.String(), Type.Unknown())
 type GraphObject = Type.Static<typeof GraphObject>
@@ -33,16 +28,14 @@ interface B2cDirectory {
   secretName: string
 }
 
-interface GraphOptions {
+/** The names are those of the API's own credential, for on-behalf-of. */
+interface GraphOptions extends CredentialNames {
   baseUrl: string
   /** This service's own identity. */
   credential: Credential
   authorityHost: string
   /** The API's app registration, for on-behalf-of. */
   clientId: string
-  /** Names in the vault; with neither, the managed identity is the federated credential. */
-  secretName?: string | undefined
-  certificateName?: string | undefined
   b2c?: B2cDirectory | undefined
   observe: ObserveCall
 }
@@ -176,20 +169,11 @@ const graph: FastifyPluginAsync<GraphOptions> = async (app, options) => {
   const { baseUrl, credential, authorityHost, clientId, b2c } = options
   const scope = `${new URL(baseUrl).origin}/.default`
 
-  async function getOwnToken(forScope: string): Promise<string> {
-    const token = await credential.getToken(forScope)
-    if (token === null) throw new Error('this service has no identity')
-    return token.token
-  }
-
-  async function readCredential(): Promise<ApiCredential> {
-    if (options.secretName !== undefined) return { secret: await app.keyVault.getSecret(options.secretName) }
-    if (options.certificateName !== undefined)
-      return { certificate: await app.keyVault.getSecret(options.certificateName) }
-    return { assertion: () => getOwnToken(TOKEN_EXCHANGE_SCOPE) }
-  }
-
-  const client = createConfidentialClient({ authorityHost, clientId, readCredential })
+  const client = createConfidentialClient({
+    authorityHost,
+    clientId,
+    readCredential: () => readApplicationCredential(app.keyVault, credential, options),
+  })
   const b2cClient =
     b2c &&
     createConfidentialClient({
@@ -198,7 +182,7 @@ const graph: FastifyPluginAsync<GraphOptions> = async (app, options) => {
       readCredential: async () => ({ secret: await app.keyVault.getSecret(b2c.secretName) }),
     })
   const tokens: Tokens = {
-    own: () => getOwnToken(scope),
+    own: () => getOwnToken(credential, scope),
     onBehalfOf: (assertion, tenantId) => client.onBehalfOf(assertion, tenantId, [scope]),
     b2c: b2cClient && b2c && (() => b2cClient.clientCredentials(b2c.tenantId, [scope])),
   }

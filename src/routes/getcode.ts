@@ -1,4 +1,5 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
+import type { FastifyInstance, FastifyRequest } from 'fastify'
 import fp from 'fastify-plugin'
 import { IssuedCode } from '../codes/code.ts'
 import { referenceOf } from '../codes/code-record.ts'
@@ -28,14 +29,20 @@ const getcode: FastifyPluginAsyncTypebox = async (app) => {
         response: { 200: IssuedCode },
       },
     },
-    async (request) => {
-      const { queue, deadline } = request
-      const traceparent = app.observedCalls.readTraceparent()
-      const issued = await issueCode({ numberApi: app.numberApi, queue, deadline, traceparent })
-      request.audit = { event: 'code_issued', code: referenceOf(issued.code) }
-      return issued
-    },
+    async (request) => await giveCode(app, request, request.deadline),
   )
+}
+
+/** A code for an authenticated request. */
+export async function giveCode(
+  app: FastifyInstance,
+  request: FastifyRequest,
+  deadline: FastifyRequest['deadline'],
+): Promise<IssuedCode> {
+  const traceparent = app.observedCalls.readTraceparent()
+  const issued = await issueCode({ numberApi: app.numberApi, queue: request.queue, deadline, traceparent })
+  request.audit = { event: 'code_issued', code: referenceOf(issued.code) }
+  return issued
 }
 
 export default fp(getcode, {

@@ -1,4 +1,4 @@
-import { type FastifyPluginAsyncTypebox, Type } from '@fastify/type-provider-typebox'
+import { type FastifyPluginAsyncTypebox, type Static, Type } from '@fastify/type-provider-typebox'
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import fp from 'fastify-plugin'
 import { policies } from './policies.ts'
@@ -32,6 +32,7 @@ const PROBLEMS = [
   'graph_not_configured',
   'secret_unavailable',
 ] as const
+type Greeting = Static<typeof Greeting>
 
 /** `GET /api/v1/hello-graph`: the caller's verified claims, and what Microsoft Graph says of the caller. */
 const helloGraph: FastifyPluginAsyncTypebox = async (app) => {
@@ -47,8 +48,13 @@ const helloGraph: FastifyPluginAsyncTypebox = async (app) => {
         response: { 200: Greeting },
       },
     },
-    async (request) => ({ claims: { ...request.caller.claims }, ...(await askGraph(app, request)) }),
+    async (request) => await greet(app, request),
   )
+}
+
+/** What an authenticated request gets to know about its caller. */
+export async function greet(app: FastifyInstance, request: FastifyRequest): Promise<Greeting> {
+  return { claims: { ...request.caller.claims }, ...(await askGraph(app, request)) }
 }
 
 /** B2C has no on-behalf-of flow, and Entra refuses it for apps: there the service asks in its own name. */

@@ -11,19 +11,29 @@ const PART_NAMES: Readonly<Record<string, string>> = {
   numberApi: 'Number API',
 }
 
+interface HomeOptions {
+  /** Whether there is a web application to sign in to. */
+  hasSignIn: boolean
+}
+
 /** `GET /`: what this is and how it is, for a person who opens it in a browser. */
-const home: FastifyPluginAsync = async (app) => {
+const home: FastifyPluginAsync<HomeOptions> = async (app, { hasSignIn }) => {
   app.get('/', { exposeHeadRoute: true }, async (_request, reply) => {
     const parts = Object.entries(await app.readiness.report())
-    return sendPage(reply, { title: 'fastify-entra', body: renderHome(parts, app.apiRoutes) })
+    return sendPage(reply, { title: 'fastify-entra', body: renderHome(parts, app.apiRoutes, hasSignIn) })
   })
 }
 
-function renderHome(parts: ReadonlyArray<[name: string, isUsable: boolean]>, routes: readonly RouteOptions[]) {
+function renderHome(
+  parts: ReadonlyArray<[name: string, isUsable: boolean]>,
+  routes: readonly RouteOptions[],
+  hasSignIn: boolean,
+) {
   return html`<h1>fastify-entra</h1>
 <p class="quiet">One-time codes for backend services. Callers are authenticated with Microsoft Entra ID access tokens.</p>
 <ul class="actions">
-<li><a class="button first" href="/docs">Documentation</a></li>
+${hasSignIn ? html`<li><a class="button first" href="/app">Sign in</a></li>` : ''}
+<li><a class="button${hasSignIn ? '' : ' first'}" href="/docs">Documentation</a></li>
 <li><a class="button" href="/api/v1/getcode">Get a code</a></li>
 </ul>
 ${renderState(parts)}

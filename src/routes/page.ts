@@ -25,7 +25,8 @@ a { color: var(--accent); text-underline-offset: .15em }
 code, .code { font-family: ui-monospace, SFMono-Regular, Menlo, monospace; font-size: .92em; overflow-wrap: anywhere }
 .quiet { color: var(--quiet) }
 .card { margin: 0 0 1.25rem; padding: 1.25rem; background: var(--card); border: 1px solid var(--line); border-radius: .75rem }
-.card > :last-child { margin-bottom: 0 }
+.card > :last-child, .card > form > :last-child { margin-bottom: 0 }
+h1 + .card { margin-top: 1.25rem }
 .actions { display: flex; flex-wrap: wrap; gap: .75rem; margin: 0 0 1.75rem; padding: 0; list-style: none }
 .button { display: inline-block; padding: .55rem 1.1rem; border: 1px solid var(--line); border-radius: .5rem;
   background: var(--card); color: var(--ink); font: inherit; font-weight: 600; text-decoration: none; cursor: pointer }
@@ -43,13 +44,36 @@ code, .code { font-family: ui-monospace, SFMono-Regular, Menlo, monospace; font-
 .warn { color: var(--warn) }
 .parts { display: flex; flex-wrap: wrap; gap: .25rem 1.25rem; margin: 0; padding: 0; list-style: none }
 .parts .state { font-weight: 400 }
+.bar { display: flex; flex-wrap: wrap; align-items: center; gap: .5rem 1.25rem; margin: 0 0 2rem }
+.bar > :first-child { margin-right: auto; color: var(--ink); font-weight: 600; text-decoration: none }
+.bar .button { padding: .3rem .8rem }
+.bar [aria-current] { color: var(--ink); font-weight: 600; text-decoration: none }
+.notice { padding: .75rem 1rem; border: 1px solid; border-radius: .5rem; background: var(--card); font-weight: 600 }
+.facts { display: grid; grid-template-columns: minmax(6rem, auto) 1fr; gap: .4rem 1.25rem; margin: 0 }
+.facts dt { color: var(--quiet) }
+.facts dd { margin: 0; overflow-wrap: anywhere }
+@media (max-width: 30rem) {
+  .bar > :first-child { flex-basis: 100% }
+  .bar > form { margin-left: auto }
+  .facts { display: block }
+  .facts dd { margin-bottom: .6rem }
+}
+.big { margin: 0 0 .5rem; font-size: clamp(1.75rem, 8vw, 2.5rem); line-height: 1.2 }
+.field { display: flex; flex-wrap: wrap; gap: .75rem; margin: .25rem 0 .75rem }
+label, summary { font-weight: 600 }
+summary { cursor: pointer }
+details[open] > summary { margin-bottom: .75rem }
+input { flex: 1 1 12rem; min-width: 0; padding: .55rem .75rem; border: 1px solid var(--quiet); border-radius: .5rem;
+  background: var(--paper); color: var(--ink); font: inherit; font-family: ui-monospace, monospace }
+p.state { margin-bottom: .6rem }
+progress { display: block; width: 100%; height: .5rem; margin: 0 0 .75rem; accent-color: var(--good) }
 footer { color: var(--quiet); font-size: .95rem }
 `
 
 const STYLE_SOURCE = `'sha256-${createHash('sha256').update(STYLE).digest('base64')}'`
 
 /** Text that is markup already, and needs no escaping any more. */
-class Html {
+export class Html {
   readonly text: string
 
   constructor(text: string) {

@@ -1,4 +1,5 @@
 import { type FastifyPluginAsyncTypebox, Type } from '@fastify/type-provider-typebox'
+import type { FastifyInstance, FastifyReply } from 'fastify'
 import fp from 'fastify-plugin'
 import { referenceOf } from '../codes/code-record.ts'
 import { Verification, verifyCode } from '../codes/verify-code.ts'
@@ -29,17 +30,21 @@ const verifyCodeRoute: FastifyPluginAsyncTypebox = async (app) => {
         response: { 200: Verification },
       },
     },
-    async (request, reply) => {
-      const code = referenceOf(request.body.code)
-      request.audit = { event: 'code_refused', code }
-      return await app.guessLimit.guess(request, async () => {
-        const answer = await verifyCode(app.codesTable, request.body.code)
-        if (answer.valid) request.audit = { event: 'code_verified', code }
-        else await untilFullStep(reply.elapsedTime)
-        return { isRight: answer.valid, answer }
-      })
-    },
+    async (request, reply) => await useCode(app, reply, request.body.code),
   )
+}
+
+/** Uses a code for an authenticated request, as one of its caller's guesses. */
+export async function useCode(app: FastifyInstance, reply: FastifyReply, code: string): Promise<Verification> {
+  const { request } = reply
+  const reference = referenceOf(code)
+  request.audit = { event: 'code_refused', code: reference }
+  return await app.guessLimit.guess(request, async () => {
+    const answer = await verifyCode(app.codesTable, code)
+    if (answer.valid) request.audit = { event: 'code_verified', code: reference }
+    else await untilFullStep(reply.elapsedTime)
+    return { isRight: answer.valid, answer }
+  })
 }
 
 /** @param elapsedMs since the request came */

@@ -4,9 +4,9 @@ import { startApp } from '../helpers/app.ts'
 import { inspectPage, startBrowser } from '../helpers/browser.ts'
 import { startCloud } from '../helpers/cloud.ts'
 
+const browser = await startBrowser()
 const app = await startApp({ after }, await startCloud())
 const url = await app.listen()
-const browser = await startBrowser()
 
 test('the home page says what this is, in any light and on a phone', async () => {
   const page = await browser.open()

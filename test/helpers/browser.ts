@@ -14,7 +14,7 @@ const LOOKS = {
   phone: { width: 375, height: 740, colorScheme: 'light' },
 } as const
 
-/** Chromium for one test file. Start it once the file knows that it needs one. */
+/** Chromium for one test file. Start it first: so it ends first, and no server waits for its connections. */
 export async function startBrowser() {
   // Its sandbox needs rights that containers do not give; it opens nothing here but this machine's own pages.
   const browser = await chromium.launch({ executablePath: EXECUTABLE, args: ['--no-sandbox'] })
