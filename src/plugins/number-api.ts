@@ -134,7 +134,8 @@ const numberApi: FastifyPluginAsync<NumberApiOptions> = async (app, options) => 
     load: (signal) => app.keyVault.getSecret(options.secretName, signal),
     loadTimeoutMs: KEY_READ_TIMEOUT_MS,
     refreshEveryMs: KEY_REFRESH_EVERY_MS,
-    onFailure: (error) => app.log.warn({ err: error, secretName: options.secretName }, 'the access key could not be read'),
+    onFailure: (error) =>
+      app.log.warn({ err: error, secretName: options.secretName }, 'the access key could not be read'),
   })
   const calls = createOutsideCalls({ name: 'number_api', title: 'The number API', log: app.log })
   const api = createNumberApi(options, accessKey, calls)
