@@ -73,7 +73,7 @@ async function listContestants({ load, tokens }: Bench): Promise<Array<() => Pro
   ]
 }
 
-export function withoutCache(env: Record<string, string>): Record<string, string> {
+function withoutCache(env: Record<string, string>): Record<string, string> {
   return { ...env, BENCH_TOKEN_CACHE: 'off' }
 }
 
