@@ -20,6 +20,5 @@ export function listIssuers(config: CallersConfig): IssuerOptions[] {
 function readB2c(config: CallersConfig): IssuerOptions | undefined {
   const { B2C_TENANT_NAME: tenantName, B2C_API_CLIENT_ID: clientId, B2C_POLICY: policies } = config
   if (tenantName === undefined || clientId === undefined) return undefined
-  const host = config.B2C_AUTHORITY_HOST
-  return { kind: 'b2c', tenantName, policies, clientId, ...(host !== undefined && { authorityHost: host }) }
+  return { kind: 'b2c', tenantName, policies, clientId, authorityHost: config.B2C_AUTHORITY_HOST }
 }

@@ -4,6 +4,7 @@
  */
 import { readFileSync } from 'node:fs'
 import { parseArgs } from 'node:util'
+import { explainError } from '../src/cli/explain-error.ts'
 import {
   apiCommands,
   b2cApiCommands,
@@ -14,7 +15,6 @@ import {
 } from '../src/registration/commands.ts'
 import { createManifest } from '../src/registration/manifest.ts'
 import { policies } from '../src/routes/policies.ts'
-import { explainError } from './explain-error.ts'
 
 const functions = readFileSync(new URL('../infra/entra.sh', import.meta.url), 'utf8')
 

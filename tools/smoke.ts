@@ -15,7 +15,7 @@ import { decodeMessage } from '../src/codes/code-message.ts'
 import { CodeRecord, digestOf, keysOf } from '../src/codes/code-record.ts'
 import { loadStorageConfig } from '../src/config.ts'
 import { ConfigError } from '../src/read-variables.ts'
-import { explainError } from './explain-error.ts'
+import { explainError } from '../src/cli/explain-error.ts'
 
 /** A worker that has nothing to do looks at the queue every 5 s; what a worker held that died is there again after 15 s. */
 const ROW_WITHIN_SECONDS = '20'

@@ -2,6 +2,7 @@ import { X509Certificate } from 'node:crypto'
 import type { AuthenticationResult, ConfidentialClientApplication, NodeAuthOptions } from '@azure/msal-node'
 import { PublicError } from '../errors.ts'
 import { summarizeFault } from './fault-summary.ts'
+import { assertInstalled } from './installed.ts'
 import { once } from './once.ts'
 
 /** MSAL keeps a token for every user for ever: after this many acquisitions its cache starts anew. */
@@ -45,6 +46,7 @@ export class UserInteractionNeededError extends Error {
 /** One application of Entra that gets tokens for itself and on behalf of users. */
 export function createConfidentialClient(options: ConfidentialClientOptions) {
   const { authorityHost, clientId, readCredential, maxCachedUsers = MAX_CACHED_USERS } = options
+  assertInstalled('graph', '@azure/msal-node')
   let client: Promise<ConfidentialClientApplication> | undefined
   let acquired = 0
 

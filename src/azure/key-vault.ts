@@ -1,6 +1,7 @@
 import { UnavailableError } from '../errors.ts'
 import type { Credential } from './credential.ts'
 import { summarizeFault } from './fault-summary.ts'
+import { assertInstalled } from './installed.ts'
 import { once } from './once.ts'
 import { type ObserveCall, unobserved } from './outside-call.ts'
 
@@ -10,12 +11,15 @@ const RETRIES = { maxRetries: 2, retryDelayInMs: 200, maxRetryDelayInMs: 1_000 }
 export interface KeyVaultOptions {
   /** `https://<name>.vault.azure.net` */
   url: string
+  /** Such as `DefaultAzureCredential`; its identity needs 'Key Vault Secrets User'. */
   credential: Credential
-  observe?: ObserveCall
+  /** Makes each call to the vault and takes its time; by default it is just made. */
+  observe?: ObserveCall | undefined
 }
 
 /** Reads secrets from one Key Vault. */
 export function createKeyVault({ url, credential, observe = unobserved }: KeyVaultOptions) {
+  assertInstalled('key-vault', '@azure/keyvault-secrets')
   const connect = once(async () => {
     const { SecretClient } = await import('@azure/keyvault-secrets')
     return new SecretClient(url, credential, {

@@ -17,6 +17,7 @@ const MAX_MESSAGES = 32
 export interface StorageQueueOptions {
   /** `https://<account>.queue.core.windows.net/<queue>` */
   url: string
+  /** Such as `DefaultAzureCredential`; its identity needs 'Storage Queue Data Contributor'. */
   credential: Credential
   /** What people know it by; its own name unless told. */
   name?: string | undefined
@@ -204,7 +205,7 @@ function isRefusal(error: unknown): boolean {
 }
 
 function queueUnavailable(error: unknown): UnavailableError {
-  return new UnavailableError('queue_unavailable', 'The queue of codes is out of reach for the moment.', {
+  return new UnavailableError('queue_unavailable', 'The queue that this needs is out of reach for the moment.', {
     cause: summarizeFault(error),
   })
 }

@@ -1,4 +1,5 @@
 import { UnavailableError } from '../errors.ts'
+import { assertInstalled } from './installed.ts'
 import { createRotation } from './rotation.ts'
 import {
   createStorageQueue,
@@ -23,6 +24,7 @@ export interface StorageQueuesOptions extends Omit<StorageQueueOptions, 'url' | 
  * and performance targets for Queue Storage', Microsoft Learn).
  */
 export function createStorageQueues({ urls, onFailure, ...options }: StorageQueuesOptions) {
+  assertInstalled('storage-queue', '@azure/core-rest-pipeline', '@azure/storage-queue')
   const names = nameApart(urls)
   const all = urls.map((url, index) => createStorageQueue({ ...options, url, name: names[index] }))
   const rotation = createRotation(all)

@@ -5,9 +5,9 @@ import { Value } from 'typebox/value'
 import { createConfidentialClient, UserInteractionNeededError } from '../azure/confidential-client.ts'
 import { createConnections } from '../azure/connections.ts'
 import type { Credential } from '../azure/credential.ts'
-import type { Deadline } from '../azure/deadline.ts'
+import { type Deadline, NO_DEADLINE } from '../azure/deadline.ts'
 import { type Answer, isTimeout } from '../azure/exchange.ts'
-import type { ObserveCall } from '../azure/outside-call.ts'
+import { type ObserveCall, unobserved } from '../azure/outside-call.ts'
 import { CallerGoneError, GraphError, InsufficientClaimsError, NotConfiguredError, PublicError } from '../errors.ts'
 import { type CredentialNames, getOwnToken, readApplicationCredential } from './application-credential.ts'
 import { withDeadline } from './deadline.ts'
@@ -21,23 +21,29 @@ const MAX_BODY_BYTES = 64 * 1_024
 const GraphObject = Type.Record(Type.String(), Type.Unknown())
 type GraphObject = Type.Static<typeof GraphObject>
 
-/** The application that this service is in a B2C tenant's directory. */
-interface B2cDirectory {
+/** The application that this service is in a B2C tenant's directory, with `Application.Read.All` and `User.Read.All`. */
+export interface B2cDirectoryOptions {
+  /** GUID of the B2C tenant. */
   tenantId: string
   clientId: string
+  /** Name of its client secret in the Key Vault of the plugin `key-vault`. */
   secretName: string
 }
 
 /** The names are those of the API's own credential, for on-behalf-of. */
-interface GraphOptions extends CredentialNames {
+export interface GraphOptions extends CredentialNames {
+  /** `https://graph.microsoft.com`; sovereign clouds have others. */
   baseUrl: string
-  /** This service's own identity. */
+  /** This service's own identity, such as `DefaultAzureCredential`. */
   credential: Credential
+  /** `https://login.microsoftonline.com`; sovereign clouds have others. */
   authorityHost: string
-  /** The API's app registration, for on-behalf-of. */
+  /** Client id of the API's app registration, for on-behalf-of. */
   clientId: string
-  b2c?: B2cDirectory | undefined
-  observe: ObserveCall
+  /** For questions about the callers of a B2C tenant, which has no on-behalf-of flow. */
+  b2c?: B2cDirectoryOptions | undefined
+  /** Makes each call and takes its time; by default it is just made. */
+  observe?: ObserveCall | undefined
 }
 
 interface Question {
@@ -53,8 +59,11 @@ interface Tokens {
   b2c: (() => Promise<string>) | undefined
 }
 
-/** Microsoft Graph, asked as this service, as a user, or in the B2C tenant's directory. */
-function createGraph({ baseUrl, observe }: GraphOptions, tokens: Tokens, calls: OutsideCalls) {
+/**
+ * Microsoft Graph, asked as this service, as a user, or in the B2C tenant's directory. Every call ends within 5 s, or at the
+ * deadline if that is sooner, and rejects with a `GraphError`.
+ */
+function createGraph({ baseUrl, observe = unobserved }: GraphOptions, tokens: Tokens, calls: OutsideCalls) {
   const connections = createConnections(new URL(baseUrl).origin, DEADLINE_MS)
 
   async function ask(
@@ -91,20 +100,29 @@ function createGraph({ baseUrl, observe }: GraphOptions, tokens: Tokens, calls: 
   }
 
   return {
-    async getServicePrincipal(clientId: string, deadline: Deadline): Promise<GraphObject> {
+    /** An application of the tenant, by its client id. Needs `Application.Read.All`. */
+    async getServicePrincipal(clientId: string, deadline = NO_DEADLINE): Promise<GraphObject> {
       return await get(servicePrincipal(clientId), tokens.own, deadline)
     },
-    async getMe(assertion: string, tenantId: string, deadline: Deadline): Promise<GraphObject> {
+    /**
+     * A user, on behalf of that user. Needs `User.Read`.
+     * @param assertion the user's access token for this API: `app.entraAuth.tokenOf(request)`
+     */
+    async getMe(assertion: string, tenantId: string, deadline = NO_DEADLINE): Promise<GraphObject> {
       const path = '/me?$select=id,displayName,userPrincipalName,mail'
       return await get({ path, permission: 'User.Read' }, () => tokens.onBehalfOf(assertion, tenantId), deadline)
     },
-    async getB2cServicePrincipal(clientId: string, deadline: Deadline): Promise<GraphObject> {
+    /** An application of the B2C tenant. */
+    async getB2cServicePrincipal(clientId: string, deadline = NO_DEADLINE): Promise<GraphObject> {
       return await get(servicePrincipal(clientId), configured(tokens.b2c), deadline)
     },
-    async getB2cUser(objectId: string, deadline: Deadline): Promise<GraphObject> {
+    /** A user of the B2C tenant. */
+    async getB2cUser(objectId: string, deadline = NO_DEADLINE): Promise<GraphObject> {
       const path = `/users/${encodeURIComponent(objectId)}?$select=id,displayName`
       return await get({ path, permission: 'User.Read.All' }, configured(tokens.b2c), deadline)
     },
+    /** Whether the option `b2c` was given; without it, questions about B2C callers reject with `graph_not_configured`. */
+    hasB2cDirectory: tokens.b2c !== undefined,
     close: connections.close,
   }
 }
@@ -116,11 +134,7 @@ function servicePrincipal(clientId: string): Question {
 
 function configured(getToken: Tokens['b2c']): () => Promise<string> {
   if (getToken !== undefined) return getToken
-  throw new NotConfiguredError('graph_not_configured', [
-    'B2C_DIRECTORY_TENANT_ID',
-    'B2C_DIRECTORY_CLIENT_ID',
-    'B2C_DIRECTORY_CLIENT_SECRET_NAME',
-  ])
+  throw new NotConfiguredError('graph_not_configured', ['the option b2c of the plugin graph'])
 }
 
 function parseAnswer({ status, headers, body }: Answer, permission: string): GraphObject {
@@ -159,15 +173,21 @@ function rethrow(cause: unknown): never {
   throw new GraphError('graph_failed', 'Microsoft Graph, or a token for it, could not be had.', { cause })
 }
 
+export type Graph = Omit<ReturnType<typeof createGraph>, 'close'>
+
 declare module 'fastify' {
   interface FastifyInstance {
-    graph: Omit<ReturnType<typeof createGraph>, 'close'>
+    graph: Graph
   }
 }
 
 const graph: FastifyPluginAsync<GraphOptions> = async (app, options) => {
   const { baseUrl, credential, authorityHost, clientId, b2c } = options
   const scope = `${new URL(baseUrl).origin}/.default`
+  const needsVault = options.secretName !== undefined || options.certificateName !== undefined || b2c !== undefined
+  if (needsVault && !app.hasPlugin('key-vault')) {
+    throw new Error('graph: options that name a secret need the plugin key-vault; register it first')
+  }
 
   const client = createConfidentialClient({
     authorityHost,
@@ -192,4 +212,4 @@ const graph: FastifyPluginAsync<GraphOptions> = async (app, options) => {
   app.addHook('onClose', () => api.close())
 }
 
-export default fp(graph, { name: 'graph', fastify: '5.x', dependencies: ['key-vault'] })
+export default fp(graph, { name: 'graph', fastify: '5.x' })

@@ -1,7 +1,10 @@
 import { type FastifyPluginAsyncTypebox, type Static, Type } from '@fastify/type-provider-typebox'
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import fp from 'fastify-plugin'
+import { NotConfiguredError } from '../errors.ts'
 import { policies } from './policies.ts'
+
+const B2C_DIRECTORY = ['B2C_DIRECTORY_TENANT_ID', 'B2C_DIRECTORY_CLIENT_ID', 'B2C_DIRECTORY_CLIENT_SECRET_NAME']
 
 const Greeting = Type.Object(
   {
@@ -61,6 +64,7 @@ export async function greet(app: FastifyInstance, request: FastifyRequest): Prom
 async function askGraph({ graph, entraAuth }: FastifyInstance, request: FastifyRequest) {
   const { deadline } = request
   const { kind, isB2c, clientId = '', objectId = '', tenantId = '' } = request.caller
+  if (isB2c && !graph.hasB2cDirectory) throw new NotConfiguredError('graph_not_configured', B2C_DIRECTORY)
   if (kind === 'app') {
     const principal = isB2c
       ? await graph.getB2cServicePrincipal(clientId, deadline)

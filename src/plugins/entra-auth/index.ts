@@ -1,7 +1,7 @@
 import fastifyJwt from '@fastify/jwt'
 import type { FastifyInstance, FastifyPluginAsync, FastifyRequest, onRequestHookHandler } from 'fastify'
 import fp from 'fastify-plugin'
-import { resourceMetadataUrl } from '../resource-metadata.ts'
+import { RESOURCE_METADATA_PATH, resourceMetadataUrl } from '../resource-metadata.ts'
 import { createAuthenticator } from './authenticator.ts'
 import { bearerTokenOf, readAuthorization } from './bearer-token.ts'
 import type { Caller } from './caller.ts'
@@ -21,27 +21,31 @@ export interface Refusal {
   claimed: Readonly<Record<string, string>>
 }
 
-/** @public */
+export { PublicError, UnavailableError } from '../../errors.ts'
+export { ForbiddenError, InvalidTokenError } from './refusals.ts'
+export type { Caller, FetchJson, IssuerOptions, RoutePolicy }
+export { AccessRefusedError, TokenMissingError }
+
 export interface EntraAuthOptions {
   /** Whose tokens are accepted; several side by side do not affect each other. */
   issuers: readonly IssuerOptions[]
   /** When not empty, the only applications (client ids) that may call any route: a second gate behind the roles. */
-  allowedClientIds?: readonly string[]
+  allowedClientIds?: readonly string[] | undefined
   /** Whether users who are guests of the tenant may call; default false. */
-  allowGuests?: boolean
+  allowGuests?: boolean | undefined
   /**
    * How many verified tokens are remembered, so that they need not be verified again; default 10,000, about 30 MB when all
    * are used. More callers than that at a time cost a verification now and then. `false`: none.
    */
-  tokenCache?: false | { maxTokens: number }
+  tokenCache?: false | { maxTokens: number } | undefined
   /** Told of every refusal, for the log; by default it writes a line `access refused`. */
-  onRefused?: (request: FastifyRequest, refusal: Refusal) => void
+  onRefused?: ((request: FastifyRequest, refusal: Refusal) => void) | undefined
   /** Name of the request's decorator; default `caller`. Another name needs its own `declare module 'fastify'`. */
-  decoratorName?: string
+  decoratorName?: string | undefined
   /** Fetches metadata and keys; default is `fetch` over https without redirects. For tests and for proxies. */
-  fetchJson?: FetchJson
+  fetchJson?: FetchJson | undefined
   /** Milliseconds since the epoch; default `Date.now`. For tests. */
-  now?: () => number
+  now?: (() => number) | undefined
 }
 
 declare module 'fastify' {
@@ -174,9 +178,15 @@ const entraAuth: FastifyPluginAsync<EntraAuthOptions> = async (app, options) => 
     assertMayCall(caller, policy, rules)
   }
 
+  /** Refusals point to the metadata where the application has such a route. */
+  let hasResourceMetadata = false
+  app.addHook('onReady', async () => {
+    hasResourceMetadata = app.hasRoute({ method: 'GET', url: RESOURCE_METADATA_PATH })
+  })
+
   function explain(request: FastifyRequest, error: unknown): Error {
     if (error instanceof AccessRefusedError) {
-      error.resourceMetadataUrl = resourceMetadataUrl(request)
+      if (hasResourceMetadata) error.resourceMetadataUrl = resourceMetadataUrl(request)
       const { code, detail } = error
       onRefused(request, { code, detail, claimed: listClaimed(request[unverified]) })
     }

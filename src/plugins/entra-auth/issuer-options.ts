@@ -7,7 +7,7 @@ interface ApiOptions {
   /** Client id of this API's app registration with that issuer. It and `api://<client id>` are accepted as `aud`. */
   clientId: string
   /** Further accepted values of `aud`, compared whole. */
-  audiences?: readonly string[]
+  audiences?: readonly string[] | undefined
 }
 
 /** One Entra tenant, in the public cloud or a sovereign one. */
@@ -16,25 +16,25 @@ interface EntraTenantOptions extends ApiOptions {
   /** GUID of the tenant. */
   tenantId: string
   /** Default `https://login.microsoftonline.com`. Sovereign clouds: 'National clouds', Microsoft Learn. */
-  authorityHost?: string
+  authorityHost?: string | undefined
   /**
    * Which tokens are accepted: `v2.0` (default), or `v1.0` (`sts.windows.net`), which is what an API gets whose app
    * registration leaves `requestedAccessTokenVersion` unset. Trust both with two issuers.
    */
-  version?: 'v1.0' | 'v2.0'
+  version?: 'v1.0' | 'v2.0' | undefined
 }
 
 /** Many Entra tenants through one shared key set ('Convert single-tenant app to multitenant', Microsoft Learn). */
 interface MultiTenantOptions extends ApiOptions {
   kind: 'multi-tenant'
   /** `organizations` (default) or `common`, which has personal Microsoft accounts too. */
-  audience?: 'organizations' | 'common'
+  audience?: 'organizations' | 'common' | undefined
   /**
    * Which tenants may call: their GUIDs, or a function of the `tid` that says so. Its answers are kept for five minutes,
    * for 1,000 tenants at most; when it rejects, the caller gets 503.
    */
   allowedTenants: readonly string[] | ((tenantId: string) => boolean | Promise<boolean>)
-  authorityHost?: string
+  authorityHost?: string | undefined
 }
 
 /** An Azure AD B2C tenant, with the policies (user flows or custom policies) whose tokens are accepted. */
@@ -45,7 +45,7 @@ interface B2cOptions extends ApiOptions {
   /** Such as `B2C_1_signin`. */
   policies: readonly string[]
   /** Default `https://<tenantName>.b2clogin.com`. */
-  authorityHost?: string
+  authorityHost?: string | undefined
 }
 
 /** A Microsoft Entra External ID tenant. Its issuer, from the metadata, has the tenant's GUID as its host. */
@@ -56,7 +56,7 @@ interface ExternalIdOptions extends ApiOptions {
   /** GUID of the tenant. */
   tenantId: string
   /** Default `https://<tenantName>.ciamlogin.com`. */
-  authorityHost?: string
+  authorityHost?: string | undefined
 }
 
 /** Whose tokens are accepted. */
