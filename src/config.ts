@@ -272,6 +272,18 @@ const CallersConfigSchema = Type.Pick(ConfigSchema, [
 /** The part of the configuration that says who may call. */
 export type CallersConfig = Static<typeof CallersConfigSchema>
 
+/** What an application needs to get a token for itself. */
+const TokenConfigSchema = Type.Object({
+  ENTRA_TENANT_ID: Guid('3f2504e0-4f89-41d3-9a0c-0305e82c3301'),
+  ENTRA_AUTHORITY_HOST: ConfigSchema.properties.ENTRA_AUTHORITY_HOST,
+  CALLER_CLIENT_ID: Guid('9f0c2f8e-0f3d-4f53-8f0e-1f1f8a1d2b11'),
+  CALLER_CLIENT_SECRET: Type.String({ expects: "the client secret of the caller's app registration", example: '…' }),
+  CALLER_SCOPE: Type.String({
+    expects: 'a scope',
+    example: 'api://6b29fc40-ca47-4067-b31d-00dd010662da/.default',
+  }),
+})
+
 /**
  * Reads the configuration of the service.
  * @param env the process's environment, or another set of variables
@@ -303,6 +315,11 @@ export function loadCallersConfig(env: NodeJS.ProcessEnv = process.env): Callers
   const config = readVariables(CallersConfigSchema, env)
   assertConsistent(config)
   return config
+}
+
+/** The same for whoever asks for a token. */
+export function loadTokenConfig(env: NodeJS.ProcessEnv = process.env): Static<typeof TokenConfigSchema> {
+  return readVariables(TokenConfigSchema, env)
 }
 
 /** Variables that are all set, or none of them. */

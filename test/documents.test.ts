@@ -13,6 +13,7 @@ const documents = [
   'SECURITY.md',
   'CHANGELOG.md',
   'docs/entra-auth.md',
+  'docs/package.md',
   'docs/calling.md',
   'docs/deployment.md',
   'docs/entra-setup.md',

@@ -4,11 +4,11 @@ import { parseArgs } from 'node:util'
 import { createCredential } from '../src/azure/credential.ts'
 import { createStorageQueue, type StorageQueue } from '../src/azure/storage-queue.ts'
 import { createStorageQueues, type StorageQueues } from '../src/azure/storage-queues.ts'
+import { explainError } from '../src/cli/explain-error.ts'
 import { decodeMessage } from '../src/codes/code-message.ts'
 import { poisonUrl, readPoisoned } from '../src/codes/poison.ts'
 import { loadQueueConfig } from '../src/config.ts'
 import { ConfigError } from '../src/read-variables.ts'
-import { explainError } from '../src/cli/explain-error.ts'
 
 const HELP = `npm run queue -- peek [n]         shows the next n messages (1 to 32, default 5) and leaves them there
 npm run queue -- clear [--yes]    deletes every message, and asks first

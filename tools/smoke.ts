@@ -10,12 +10,12 @@ import { createCredential } from '../src/azure/credential.ts'
 import type { StorageQueue } from '../src/azure/storage-queue.ts'
 import { createStorageQueues } from '../src/azure/storage-queues.ts'
 import { createStorageTable } from '../src/azure/storage-table.ts'
+import { explainError } from '../src/cli/explain-error.ts'
 import { type Code, IssuedCode } from '../src/codes/code.ts'
 import { decodeMessage } from '../src/codes/code-message.ts'
 import { CodeRecord, digestOf, keysOf } from '../src/codes/code-record.ts'
 import { loadStorageConfig } from '../src/config.ts'
 import { ConfigError } from '../src/read-variables.ts'
-import { explainError } from '../src/cli/explain-error.ts'
 
 /** A worker that has nothing to do looks at the queue every 5 s; what a worker held that died is there again after 15 s. */
 const ROW_WITHIN_SECONDS = '20'

@@ -41,13 +41,13 @@ function formatToken(header: Readonly<Record<string, unknown>>, claims: Readonly
   return ['Header', ...pick(SHOWN_HEADER, header), 'Claims', ...pick(SHOWN_CLAIMS, claims), ...times]
 }
 
-/** Whether everything about the token was checked and passed, and it opens an endpoint at least. */
+/** Whether everything about the token was checked and passed, and it opens an endpoint at least, if any is known. */
 export function isUsable({ findings }: Diagnosis): boolean {
   const [ofEndpoints, ofToken] = [
     findings.filter(isAboutEndpoint),
     findings.filter((finding) => !isAboutEndpoint(finding)),
   ]
-  return ofToken.every(hasPassed) && ofEndpoints.some(hasPassed)
+  return ofToken.every(hasPassed) && (ofEndpoints.length === 0 || ofEndpoints.some(hasPassed))
 }
 
 function isAboutEndpoint({ rule }: Finding): boolean {
@@ -62,8 +62,10 @@ function summarize(findings: readonly Finding[], isSignatureChecked: boolean): s
   const signature = isSignatureChecked ? 'The signature was checked.' : 'The signature was NOT checked.'
   const failed = findings.filter(({ outcome }) => outcome === 'fail')
   if (failed.some((finding) => !isAboutEndpoint(finding))) return `The token is refused. ${signature}`
-  const opened = findings.filter((finding) => isAboutEndpoint(finding) && hasPassed(finding))
+  const endpoints = findings.filter(isAboutEndpoint)
+  const opened = endpoints.filter(hasPassed)
   if (!isSignatureChecked) return `Nothing is wrong as far as it could be checked. ${signature}`
+  if (endpoints.length === 0) return `The token is accepted. ${signature}`
   const opens = opened.length === 0 ? 'opens nothing' : `opens ${opened.map(({ rule }) => rule).join(', ')}`
   return `The token is accepted and ${opens}. ${signature}`
 }
