@@ -23,6 +23,7 @@ const forbidden: Array<[file: string, source: string]> = [
   ['src/openapi/new.ts', "import getcode from '../routes/getcode.ts'"],
   ['local-cloud/new.ts', "import { createCode } from '../src/codes/code.ts'"],
   ['local-cloud/entra/new.ts', "import { createCode } from '../../src/codes/code.ts'"],
+  ['functions/number-api/new.ts', "import { createCode } from '../../src/codes/code.ts'"],
   ['examples/new.ts', "import { createCode } from '../src/codes/code.ts'"],
 ]
 const allowed: Array<[file: string, source: string]> = [
@@ -31,6 +32,8 @@ const allowed: Array<[file: string, source: string]> = [
   ['src/codes/new.ts', "import type { StorageQueue } from '../azure/storage-queue.ts'"],
   ['src/plugins/entra-auth/new.ts', "import { PublicError } from '../../errors.ts'"],
   ['src/openapi/new.ts', "import { PublicError } from '../errors.ts'"],
+  ['local-cloud/new.ts', "import { randomNumber } from '../functions/number-api/random-number.ts'"],
+  ['functions/api/new.ts', "import { buildApp } from '../../src/app.ts'"],
   ['src/routes/new.ts', "import { issueCode } from '../codes/issue-code.ts'"],
 ]
 
