@@ -2,6 +2,7 @@ import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox'
 import Fastify, { type FastifyInstance, type FastifyRequest, LogController } from 'fastify'
 import { createCredential } from './azure/credential.ts'
 import { NO_DEADLINE } from './azure/deadline.ts'
+import type { SendMessage } from './azure/storage-queues.ts'
 import type { Config } from './config.ts'
 import { listIssuers } from './issuers.ts'
 import { createLoggerOptions } from './logging.ts'
@@ -48,8 +49,9 @@ const WRONG_CODES_PER_MINUTE = 100
 /**
  * The service, ready to listen. Its neighbours are not waited for: `/readyz` says when they are there.
  * @param tracing undefined: there are no traces
+ * @param sendCode puts codes on the queue instead of the service's own client
  */
-export async function buildApp(config: Config, tracing?: Tracing): Promise<FastifyInstance> {
+export async function buildApp(config: Config, tracing?: Tracing, sendCode?: SendMessage): Promise<FastifyInstance> {
   const app = Fastify({
     logger: createLoggerOptions(config.LOG_LEVEL),
     // One line a request comes from the plugin request-log.
@@ -102,6 +104,7 @@ export async function buildApp(config: Config, tracing?: Tracing): Promise<Fasti
     credential,
     messageEncoding: config.STORAGE_QUEUE_MESSAGE_ENCODING,
     observe,
+    send: sendCode,
   })
   await app.register(codesTable, { url: config.CODES_TABLE_URL, credential, observe })
   await app.register(guessLimit, {

@@ -255,6 +255,17 @@ const WorkerConfigSchema = Type.Pick(ConfigSchema, [
 /** The part of the configuration that the worker needs. */
 export type WorkerConfig = Static<typeof WorkerConfigSchema>
 
+/** What the service needs to know besides when it runs as a function app. */
+export const FunctionAppSchema = Type.Object({
+  STORAGE_QUEUE_SENDER: Type.Enum(['client', 'binding'], {
+    default: 'client',
+    expects: 'client or binding',
+    example: 'client',
+  }),
+})
+
+export type FunctionAppConfig = Config & Static<typeof FunctionAppSchema>
+
 const CallersConfigSchema = Type.Pick(ConfigSchema, [
   'ENTRA_TENANT_ID',
   'ENTRA_ALLOWED_TENANT_IDS',
@@ -308,6 +319,15 @@ export function loadStorageConfig(env: NodeJS.ProcessEnv = process.env): Static<
 /** The same for the worker, which needs to know nothing about callers. */
 export function loadWorkerConfig(env: NodeJS.ProcessEnv = process.env): WorkerConfig {
   return readVariables(WorkerConfigSchema, env)
+}
+
+/** The same for the function app, which serves one queue. */
+export function loadFunctionAppConfig(env: NodeJS.ProcessEnv = process.env): FunctionAppConfig {
+  const config = { ...loadConfig(env), ...readVariables(FunctionAppSchema, env) }
+  if (config.STORAGE_QUEUE_URL.length > 1) {
+    throw new ConfigError(['STORAGE_QUEUE_URL names several queues, and a function app serves one: give it that one'])
+  }
+  return config
 }
 
 /** The same for tools that need to know who may call, and nothing else. */

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
 import { test } from 'node:test'
-import { ConfigSchema, loadConfig, loadQueueConfig } from '../src/config.ts'
+import { ConfigSchema, FunctionAppSchema, loadConfig, loadFunctionAppConfig, loadQueueConfig } from '../src/config.ts'
 import { ConfigError } from '../src/read-variables.ts'
 
 const complete = {
@@ -181,6 +181,13 @@ test('asks tools that need only the queue for nothing else', () => {
   assert.throws(() => loadQueueConfig({}), /STORAGE_QUEUE_URL is missing/)
 })
 
+test('a function app serves one queue', () => {
+  const { STORAGE_QUEUE_URL } = complete
+  const several = { ...complete, STORAGE_QUEUE_URL: `${STORAGE_QUEUE_URL},${STORAGE_QUEUE_URL}2` }
+  assert.throws(() => loadFunctionAppConfig(several), /STORAGE_QUEUE_URL names several queues/)
+  assert.equal(loadFunctionAppConfig(complete).STORAGE_QUEUE_SENDER, 'client')
+})
+
 test('.env.example has every variable of the schema and no other, and its defaults are the real ones', () => {
   const lines = readFileSync(new URL('../.env.example', import.meta.url), 'utf8').split('\n')
   const documented = new Map<string, string>()
@@ -188,10 +195,11 @@ test('.env.example has every variable of the schema and no other, and its defaul
     const [, name, value] = /^#? ?([A-Z0-9_]+)=(.*)$/.exec(line) ?? []
     if (name !== undefined && value !== undefined && !name.startsWith('AZURE_')) documented.set(name, value)
   }
-  assert.deepEqual([...documented.keys()].sort(), Object.keys(ConfigSchema.properties).sort())
+  const variables = { ...ConfigSchema.properties, ...FunctionAppSchema.properties }
+  assert.deepEqual([...documented.keys()].sort(), Object.keys(variables).sort())
   const required = Object.keys(complete)
   for (const name of required) assert.ok(lines.includes(`${name}=`), `${name} must be set, so its line stands ready`)
-  for (const [name, value] of Object.entries(loadConfig(complete))) {
+  for (const [name, value] of Object.entries(loadFunctionAppConfig(complete))) {
     if (!required.includes(name)) assert.equal(documented.get(name), String(value), name)
   }
 })

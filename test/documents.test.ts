@@ -20,6 +20,9 @@ const documents = [
   'docs/life-of-a-code.md',
   'docs/operations.md',
   'docs/sign-in.md',
+  'docs/functions.md',
+  'functions/api/README.md',
+  'functions/number-api/README.md',
 ]
 const read = (file: string) => readFileSync(join(root, file), 'utf8')
 /** The names by which links reach the headings of a document, as GitHub makes them. */

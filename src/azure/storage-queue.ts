@@ -182,6 +182,12 @@ export function createStorageQueue(options: StorageQueueOptions) {
       const { approximateMessagesCount } = await run(({ client }, abortSignal) => client.getProperties({ abortSignal }))
       return approximateMessagesCount ?? 0
     },
+    /** The queue's own clock, in milliseconds since the epoch and whole seconds. */
+    async readClock(): Promise<number> {
+      const { date } = await run(({ client }, abortSignal) => client.getProperties({ abortSignal }))
+      if (date === undefined) throw queueUnavailable(new Error('the answer has no date'))
+      return date.getTime()
+    },
     /** Ends the connections for sending. */
     close: () => sender.close(),
   }

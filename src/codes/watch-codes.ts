@@ -1,9 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { LeasedMessage, StorageQueue } from '../azure/storage-queue.ts'
 import { UnavailableError } from '../errors.ts'
-import { advanceCode, type Outcome, type Stores } from './advance-code.ts'
-import { UnreadableMessageError } from './code-message.ts'
-import { poisonMessage } from './poison.ts'
+import type { Stores } from './advance-code.ts'
+import { handleMessage, type MessageObserver } from './handle-message.ts'
 
 /** What the queue gives at once. */
 const BATCH = 32
@@ -19,14 +18,10 @@ const SHORTEST_PAUSE_MS = 50
 const PAUSE_GROWTH = 1.1
 /** When the table is out of reach, a message may be tried again after this time. */
 const RETRY_SECONDS = 2
-const MAX_DELIVERIES = 5
 /** What is held when the worker is told to stop may be finished within this time. */
 const STOP_WITHIN_MS = 10_000
 
-/** Is told what happens; nothing of it carries a code. */
-export interface WatchObserver {
-  onOutcome(outcome: Outcome): void
-  onPoison(reason: string, messageId: string): void
+export interface WatchObserver extends MessageObserver {
   /** One message, or one look at the queue, failed; it is tried again. */
   onFailure(error: unknown): void
 }
@@ -83,14 +78,8 @@ export function createCodeWatcher({ idlePollMs, observer, poisonQueue, ...stores
 
   async function handle(message: LeasedMessage): Promise<void> {
     try {
-      observer.onOutcome(await advanceCode(message, stores))
+      await handleMessage(message, { ...stores, poisonQueue, observer })
     } catch (error) {
-      const reason = reasonToGiveUp(error, message.dequeueCount)
-      if (reason !== undefined) {
-        await poisonMessage(message, reason, queue, poisonQueue)
-        observer.onPoison(reason, message.messageId)
-        return
-      }
       if (error instanceof UnavailableError) isHeldUp = true
       observer.onFailure(error)
       await queue.releaseMessage(message, RETRY_SECONDS)
@@ -123,11 +112,4 @@ export function createCodeWatcher({ idlePollMs, observer, poisonQueue, ...stores
 /** From 50 ms up to the longest, so that a code waits about a tenth of the time that nothing came before it. */
 function nextPause(pauseMs: number, longestMs: number): number {
   return Math.min(longestMs, Math.max(SHORTEST_PAUSE_MS, pauseMs * PAUSE_GROWTH))
-}
-
-/** An outage is nobody's fault: its messages stay, however often they were delivered in the meantime. */
-function reasonToGiveUp(error: unknown, dequeueCount: number): string | undefined {
-  if (error instanceof UnreadableMessageError) return error.message
-  if (error instanceof UnavailableError || dequeueCount < MAX_DELIVERIES) return undefined
-  return `it failed ${dequeueCount} times, at last with: ${error instanceof Error ? error.message : String(error)}`
 }

@@ -5,9 +5,11 @@ import type { KeyVault } from '../azure/key-vault.ts'
 /** Entra's audience for managed identities as federated credentials. */
 const TOKEN_EXCHANGE_SCOPE = 'api://AzureADTokenExchange/.default'
 
-/** Names in the vault; with neither, the managed identity is the federated credential. */
+/** Names in the Key Vault of the plugin `key-vault`; with neither, the managed identity is the federated credential. */
 export interface CredentialNames {
+  /** Of the client secret of the app registration. */
   secretName?: string | undefined
+  /** Of its certificate with the private key, as PEM. */
   certificateName?: string | undefined
 }
 

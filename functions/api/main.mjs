@@ -1,0 +1,2 @@
+// Functions loads JavaScript, and Node the TypeScript.
+import './main.ts'
