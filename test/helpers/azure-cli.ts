@@ -18,7 +18,7 @@ interface Options {
 
 /** Runs a shell command with a stand-in for `az`, and says how that was called. Nothing waits, and nothing leaves this machine. */
 export async function recordAz(t: Parameters<typeof run>[0], script: string, options: Options = {}) {
-  const { state = 'empty', fail = '', input = '' } = options
+  const { state = 'empty', fail = '', input } = options
   const folder = await mkdtemp(join(tmpdir(), 'fastify-entra-test-'))
   t.after(() => rm(folder, { recursive: true, force: true }))
   const file = join(folder, 'calls')
@@ -36,7 +36,7 @@ export async function recordAz(t: Parameters<typeof run>[0], script: string, opt
     AZ_STUB_STATE: state,
     AZ_STUB_FAIL: fail,
   }
-  const result = await run(t, 'bash', ['-c', script], { env, input })
+  const result = await run(t, 'bash', ['-c', script], { env, ...(input && { input }) })
   const lines = (await readFile(file, 'utf8')).split('\n').filter((line) => line !== '')
   return { ...result, calls: lines.map((line) => Value.Parse(Call, JSON.parse(line))) }
 }
