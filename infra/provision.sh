@@ -17,7 +17,7 @@ bash infra/deploy.sh --name <name> brings the code there.
   --sku <sku>             of the App Service plan that all three share: B1
   --api-client-id <GUID>  leaves Entra alone: an administrator made this app registration (npm run app-registration)
   --connect               only what main.bicep cannot: Entra, and the number API's key in the vault
-  --dry-run               prints the commands and runs nothing
+  --dry-run               prints the commands and runs nothing; without --name, those for fastify-entra
   --destroy               deletes all of it, and asks first
   --yes                   does not ask
 HELP
@@ -54,6 +54,8 @@ while [ $# -gt 0 ]; do
   shift
 done
 
+# Real host names must be somebody's choice; to look at the commands any will do.
+if [ -z "$name" ] && $dry_run; then name=fastify-entra; fi
 [[ $name =~ ^[a-z][a-z0-9-]{1,14}[a-z0-9]$ && $name != *--* ]] ||
   fail '--name takes 3 to 16 lower-case letters, digits and single hyphens, with a letter in front.'
 [[ $location =~ ^[a-z0-9]+$ ]] || fail '--location takes the name of a region, such as westeurope.'
