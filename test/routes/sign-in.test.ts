@@ -506,6 +506,10 @@ describe('people of other kinds of tenants', () => {
     const { body } = await visitor.get('/app')
     assert.match(body, /<h1>Uma User<\/h1>[\s\S]*in the name of this service/)
     assert.match(codeOn((await visitor.submit('/app/codes')).body), /-/)
+
+    b2cWebApp.secret = 'rotated'
+    cloud.secrets.set(b2cWebSecretName, b2cWebApp.secret)
+    assert.equal((await openVisitor(customers).signIn()).statusCode, 303, 'a rotated credential needs no restart')
   })
 
   test('External ID: its tenant is the one whose tokens the API accepts', async (t) => {
