@@ -42,8 +42,7 @@ export const codesRoutes: FastifyPluginAsyncTypebox<CodesRoutesOptions> = async 
   app.post('/codes', async (request, reply) => {
     await app.signIn.admit(reply, policies['GET /api/v1/getcode'])
     return await thenShow(reply, lookUp, async () => {
-      // The request's signal fires as soon as a body has been read.
-      const issued = await giveCode(app, request, { ...request.deadline, signal: undefined })
+      const issued = await giveCode(app, request, request.deadline)
       request.session.code = issued
       await untilSeen(issued, lookUp)
     })
