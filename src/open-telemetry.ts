@@ -15,8 +15,8 @@ import {
 } from '@opentelemetry/resources'
 import { BatchSpanProcessor, NodeTracerProvider, type SpanProcessor } from '@opentelemetry/sdk-trace-node'
 import type { FastifyPluginCallback, FastifyRequest } from 'fastify'
+import { withDeadline } from './azure/deadline.ts'
 import type { TracingConfig } from './config.ts'
-import { withDeadline } from './plugins/deadline.ts'
 import type { CallTracing } from './plugins/observed-calls.ts'
 import { createSpanCleaner } from './span-cleaner.ts'
 

@@ -1,6 +1,7 @@
 import type { DequeuedMessageItem, QueueClient } from '@azure/storage-queue'
 import { UnavailableError } from '../errors.ts'
 import type { Credential } from './credential.ts'
+import { withDeadline } from './deadline.ts'
 import { summarizeFault } from './fault-summary.ts'
 import { assertSendable } from './message-text.ts'
 import { type ObserveCall, unobserved } from './outside-call.ts'
@@ -72,7 +73,8 @@ export function createStorageQueue(options: StorageQueueOptions) {
 
   async function attempt<T>(operation: Operation<T>): Promise<T> {
     clients ??= connect()
-    return await operation(await clients, AbortSignal.timeout(OPERATION_TIMEOUT_MS))
+    const connected = await clients
+    return await withDeadline((abortSignal) => operation(connected, abortSignal), OPERATION_TIMEOUT_MS)
   }
 
   async function run<T>(operation: Operation<T>): Promise<T> {

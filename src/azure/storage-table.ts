@@ -1,6 +1,7 @@
 import type { ListTableEntitiesOptions, TableClient, TransactionAction } from '@azure/data-tables'
 import { UnavailableError } from '../errors.ts'
 import type { Credential } from './credential.ts'
+import { withDeadline } from './deadline.ts'
 import { summarizeFault } from './fault-summary.ts'
 import { type ObserveCall, unobserved } from './outside-call.ts'
 
@@ -54,7 +55,8 @@ export function createStorageTable({
   async function attempt<T>(operation: Operation<T>, expected: readonly Expected<T>[]): Promise<T> {
     try {
       client ??= connect()
-      return await operation(await client, AbortSignal.timeout(OPERATION_TIMEOUT_MS))
+      const connected = await client
+      return await withDeadline((abortSignal) => operation(connected, abortSignal), OPERATION_TIMEOUT_MS)
     } catch (error) {
       return explain(error, expected, unavailable)
     }

@@ -5,12 +5,11 @@ import { Value } from 'typebox/value'
 import { createConfidentialClient, UserInteractionNeededError } from '../azure/confidential-client.ts'
 import { createConnections } from '../azure/connections.ts'
 import type { Credential } from '../azure/credential.ts'
-import { type Deadline, NO_DEADLINE } from '../azure/deadline.ts'
+import { type Deadline, NO_DEADLINE, withDeadline } from '../azure/deadline.ts'
 import { type Answer, isTimeout } from '../azure/exchange.ts'
 import { type ObserveCall, unobserved } from '../azure/outside-call.ts'
 import { CallerGoneError, GraphError, InsufficientClaimsError, NotConfiguredError, PublicError } from '../errors.ts'
 import { type CredentialNames, getOwnToken, readApplicationCredential } from './application-credential.ts'
-import { withDeadline } from './deadline.ts'
 import { createOutsideCalls, type OutsideCalls, parseRetryAfter } from './outside-calls.ts'
 
 /** From the first token request to the last byte. */

@@ -1,7 +1,7 @@
 import { Gauge, type Registry } from 'prom-client'
+import { withDeadline } from '../azure/deadline.ts'
 import type { StorageQueue } from '../azure/storage-queue.ts'
 import { oldestWaitSeconds } from '../codes/queue-age.ts'
-import { withDeadline } from './deadline.ts'
 
 /** Two who scrape at a time, or one in a hurry, do not ask the queue twice. */
 const ASK_EVERY_MS = 5_000

@@ -1,6 +1,6 @@
 import type { FastifyPluginAsync } from 'fastify'
 import fp from 'fastify-plugin'
-import { withDeadline } from './deadline.ts'
+import { withDeadline } from '../azure/deadline.ts'
 
 /** Probes come from many places at once (load balancers, people); each neighbour is asked at most this often. */
 const CHECK_EVERY_MS = 2_000

@@ -1,5 +1,5 @@
 import { AsyncLocalStorage } from 'node:async_hooks'
-import { withDeadline } from './deadline.ts'
+import { withDeadline } from '../azure/deadline.ts'
 
 /** A failed load is tried again after 1 s, 2 s, 4 s, and then every 5 s: recovery within seconds, without a storm. */
 const FIRST_RETRY_MS = 1_000
