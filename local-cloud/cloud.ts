@@ -99,6 +99,7 @@ export async function startLocalCloud({ ports = freePorts }: { ports?: Ports } =
     [webApp.clientId, webCertificate.certificate],
     [externalWebApp.clientId, webCertificate.certificate],
   ])
+  const clientSecrets = new Map([[api.clientId, api.secret]])
   const onBehalfOfRequests: Readonly<Record<string, unknown>>[] = []
 
   const servers = {
@@ -111,7 +112,7 @@ export async function startLocalCloud({ ports = freePorts }: { ports?: Ports } =
   const grants = createGrants()
   const lifetime = { seconds: 3_599 }
   const consents = new Set<string>()
-  const entraParts = { issuers, tokens, grants, lifetime, consents, certificates, onBehalfOfRequests }
+  const entraParts = { issuers, tokens, grants, lifetime, consents, certificates, clientSecrets, onBehalfOfRequests }
   await registerEntra(servers.entra, entraParts, () => origins.entra)
   await registerGraph(servers.graph, issuer, () => origins.graph)
   await registerKeyVault(servers.keyVault, {
@@ -212,7 +213,7 @@ export async function startLocalCloud({ ports = freePorts }: { ports?: Ports } =
     },
     /** Gives the API's app registration a new client secret, and the vault too. */
     rotateApiSecret(secret = randomBytes(24).toString('base64url')): void {
-      api.secret = secret
+      clientSecrets.set(api.clientId, secret)
       secrets.set(apiSecretName, secret)
     },
     stop,

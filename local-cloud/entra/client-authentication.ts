@@ -21,6 +21,8 @@ interface Context {
   issuer: Issuer
   /** PEM of the certificate that an application registered, by client id. */
   certificates: ReadonlyMap<string, string>
+  /** Client secrets that are others than the directory's, by client id. */
+  clientSecrets: ReadonlyMap<string, string>
 }
 
 /** Secret in the form or as HTTP Basic, certificate, or federated credential (RFC 6749, section 2.3; RFC 7523). */
@@ -32,12 +34,12 @@ export async function authenticateClient(
   const basic = /^Basic (\S+)$/i.exec(authorization ?? '')?.[1]
   if (basic !== undefined) {
     const [id = '', secret = ''] = Buffer.from(basic, 'base64').toString().split(':').map(decodeURIComponent)
-    return withSecret(findApplication(id, context.tenantId), secret)
+    return checkSecret(findApplication(id, context.tenantId), secret, context)
   }
   const assertion = readOptionalField(form, 'client_assertion')
   if (assertion === undefined) {
     const app = findApplication(readField(form, 'client_id'), context.tenantId)
-    return withSecret(app, readField(form, 'client_secret', 7000216))
+    return checkSecret(app, readField(form, 'client_secret', 7000216), context)
   }
   if (readField(form, 'client_assertion_type') !== JWT_BEARER) {
     throw new EntraError(400, 'invalid_request', 7000217, 'The client_assertion_type is not supported.')
@@ -59,8 +61,9 @@ function findApplication(clientId: string, tenantId: string): Application {
   )
 }
 
-function withSecret(app: Application, secret: string): AuthenticatedClient {
-  if (app.secret !== undefined && equals(app.secret, secret)) return { app, strength: '1' }
+function checkSecret(app: Application, secret: string, { clientSecrets }: Context): AuthenticatedClient {
+  const expected = clientSecrets.get(app.clientId) ?? app.secret
+  if (expected !== undefined && equals(expected, secret)) return { app, strength: '1' }
   throw new EntraError(
     401,
     'invalid_client',

@@ -24,6 +24,7 @@ interface Parts {
   /** Object ids of people who consented to what this API does for them, besides those who need not. */
   consents: ReadonlySet<string>
   certificates: ReadonlyMap<string, string>
+  clientSecrets: ReadonlyMap<string, string>
   /** Every on-behalf-of request, for tests that look at its fields. */
   onBehalfOfRequests: Form[]
 }
@@ -39,10 +40,16 @@ export interface TokenAnswer {
 
 /** Answers token requests: client credentials, on-behalf-of, authorization code with PKCE, refresh. */
 export function createTokenEndpoint(parts: Parts) {
-  const { issuers, tokens, grants, consents, certificates, onBehalfOfRequests } = parts
+  const { issuers, tokens, grants, consents, certificates, clientSecrets, onBehalfOfRequests } = parts
 
   async function authenticate({ form, authorization, tenantId, tokenEndpoint }: TokenRequest) {
-    return await authenticateClient(form, authorization, { tenantId, tokenEndpoint, issuer: issuers.v2, certificates })
+    return await authenticateClient(form, authorization, {
+      tenantId,
+      tokenEndpoint,
+      issuer: issuers.v2,
+      certificates,
+      clientSecrets,
+    })
   }
 
   /** RFC 6749, section 4.4; 'OAuth 2.0 client credentials flow', Microsoft Learn. */
@@ -231,7 +238,7 @@ function readResource(scope: string): string {
 /** B2C's client credentials: the scope is the API's, and the token is of the policy's own format. */
 export async function grantInB2c(
   request: TokenRequest,
-  { issuers, tokens, certificates }: Parts,
+  { issuers, tokens, certificates, clientSecrets }: Parts,
 ): Promise<TokenAnswer> {
   const { form, authorization, tenantId, tokenEndpoint } = request
   const { app } = await authenticateClient(form, authorization, {
@@ -239,6 +246,7 @@ export async function grantInB2c(
     tokenEndpoint,
     issuer: issuers.v2,
     certificates,
+    clientSecrets,
   })
   if (
     readOptionalField(form, 'grant_type') !== 'client_credentials' ||
