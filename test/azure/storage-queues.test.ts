@@ -70,7 +70,7 @@ describe('messages', () => {
     const { queues, counts } = open(t, [proxy.url, two])
     await queues.sendMessage('warm')
     await queues.sendMessage('warm')
-    proxy.set('silent')
+    await proxy.set('black hole')
     const since = performance.now()
     await Promise.all([queues.sendMessage('a'), queues.sendMessage('b')])
     const tookMs = performance.now() - since
@@ -78,7 +78,7 @@ describe('messages', () => {
     const again = performance.now()
     await queues.sendMessage('c')
     assert.ok(performance.now() - again < 500, 'the silent one is left alone')
-    proxy.set('up')
+    await proxy.set('up')
     await eventually(async () => ((await counts())[1] ?? 0) >= 4, 'all are on the other')
   })
 

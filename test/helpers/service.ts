@@ -4,6 +4,9 @@ import { eventually, freePort, start } from './processes.ts'
 
 export const SERVER = ['--import', './tools/require-node.mjs', 'src/server.ts']
 
+/** On a machine that does much else at the same time. */
+const START_TIMEOUT_MS = 30_000
+
 /** `npm start` as a process, configured by its environment alone; resolves when it listens. */
 export async function startService(
   t: Parameters<typeof start>[0],
@@ -19,7 +22,7 @@ export async function startService(
       ({ ok }) => ok,
       () => false,
     )
-  await eventually(isListening, `listens: ${service.output()}`)
+  await eventually(isListening, `listens: ${service.output()}`, START_TIMEOUT_MS)
   return { ...service, url, port }
 }
 
