@@ -1,0 +1,3 @@
+import { fuzz } from '../fuzz/fuzz.ts'
+
+await fuzz(1_000)
