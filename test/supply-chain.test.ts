@@ -31,7 +31,10 @@ const Sbom = Type.Object({
   components: Type.Array(Type.Object({ name: Type.String(), version: Type.String(), purl: Type.String() })),
 })
 
-const { allowScripts, dependencies, devDependencies, optionalDependencies } = Value.Parse(Manifest, read('package.json'))
+const { allowScripts, dependencies, devDependencies, optionalDependencies } = Value.Parse(
+  Manifest,
+  read('package.json'),
+)
 /** By where they are installed. */
 const packages = Object.entries(Value.Parse(Lock, read('package-lock.json')).packages).filter(([path]) => path !== '')
 
