@@ -196,9 +196,9 @@ describe('the worker as a queue trigger', () => {
 
   test('an outage of the table is nobody’s fault: the message stays, however often it was delivered', async () => {
     const code = await put()
-    tableProxy.set('refusing')
+    await tableProxy.set('refuse')
     for (let time = 0; time < 6; time += 1) assert.equal(await deliver(), false)
-    tableProxy.set('up')
+    await tableProxy.set('up')
     assert.equal(await deliver(), true)
     assert.deepEqual([await stateOf(code), await poisonQueue.countMessages()], ['valid', 0])
   })
