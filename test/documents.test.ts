@@ -24,6 +24,9 @@ const documents = [
   'functions/api/README.md',
   'functions/number-api/README.md',
   'docs/threat-model.md',
+  'docs/design.md',
+  'docs/testing.md',
+  'docs/resilience.md',
 ]
 const read = (file: string) => readFileSync(join(root, file), 'utf8')
 /** The names by which links reach the headings of a document, as GitHub makes them. */
