@@ -20,6 +20,9 @@ import * as inputs from './inputs.ts'
 
 /** A failure says with which seed it came; this brings it again. */
 const SEED = process.env['FUZZ_SEED']
+/** Requests of any bytes are sent so many at a time: many of them wait for a rest that never comes. */
+const TOGETHER = 20
+const SILENT_MS = 200
 const MAX_GROWTH_BYTES = 4 * 1_024 * 1_024
 
 /**
@@ -30,17 +33,23 @@ export async function fuzz(runs: number): Promise<void> {
   const cloud = await startCloud()
   const app = await startApp({ after }, cloud, { RATE_LIMIT_PER_MINUTE: '1000000' })
   const origin = new URL(await app.listen({ port: 0 }))
-  const assertHolds = async (property: fc.IRawProperty<unknown>) =>
-    await fc.assert(property, { numRuns: runs, ...(SEED !== undefined && { seed: Number(SEED) }) })
+  const assertHolds = async (property: fc.IRawProperty<unknown>, numRuns = runs) =>
+    await fc.assert(property, { numRuns, ...(SEED !== undefined && { seed: Number(SEED) }) })
   const getcode = async (authorization: string) =>
     await app.inject({ url: '/api/v1/getcode', headers: { authorization } })
 
   test(`${runs} requests of any bytes: an answer below 500, or none`, async () => {
-    await assertHolds(
-      fc.asyncProperty(inputs.wire, async (request) => {
-        assert.doesNotMatch(await sendRaw(Number(origin.port), request), /^HTTP\/1\.1 5/m)
-      }),
-    )
+    let answered = 0
+    const together = fc.array(inputs.wire, { minLength: TOGETHER, maxLength: TOGETHER })
+    const property = fc.asyncProperty(together, async (requests) => {
+      const answers = await Promise.all(requests.map((request) => sendRaw(Number(origin.port), request)))
+      for (const answer of answers) {
+        assert.doesNotMatch(answer, /^HTTP\/1\.1 5/m)
+        if (answer !== '') answered += 1
+      }
+    })
+    await assertHolds(property, runs / TOGETHER)
+    assert.ok(answered > runs / 2, `${answered} answers`)
     assert.equal((await fetch(new URL('/healthz', origin))).status, 200)
   })
 
@@ -82,12 +91,16 @@ export async function fuzz(runs: number): Promise<void> {
   test(`${runs} answers of the number API and of Graph: a whole number gives a code, and nothing else does`, async (t) => {
     t.after(() => cloud.faults.clear())
     const headers = { authorization: `Bearer ${await cloud.tokens.forApi(caller)}` }
+    let answers = 0
     await assertHolds(
-      fc.asyncProperty(inputs.answer, async ({ status, body }) => {
-        for (const part of ['numberApi', 'graph'] as const) cloud.faults.set(part, { answer: { status, body } })
+      fc.asyncProperty(inputs.answer, async (answer) => {
+        for (const part of ['numberApi', 'graph'] as const) cloud.faults.set(part, { answer })
         const issued = await app.inject({ url: '/api/v1/getcode', headers })
         if (issued.statusCode === 200) assert.match(issued.json().code, /^[A-Za-z]{3}-\d+-[A-Za-z]{3}$/)
         else assert.match(issued.body, /number_api_(?:failed|invalid|unavailable)/)
+        answers += 1
+        // Graph is asked again after a pause when it talks nonsense.
+        if (answers % 10 !== 0) return
         const greeting = await app.inject({ url: '/api/v1/hello-graph', headers })
         if (greeting.statusCode !== 200) assert.match(greeting.body, /graph_(?:failed|unavailable)/)
       }),
@@ -141,7 +154,7 @@ export async function fuzz(runs: number): Promise<void> {
   })
 }
 
-/** @returns everything that came back until the connection was closed */
+/** @returns what came back at once; nothing where the service waits for the rest of the request */
 async function sendRaw(port: number, request: string): Promise<string> {
   const socket = connect(port, '127.0.0.1')
   let answer = ''
@@ -149,8 +162,8 @@ async function sendRaw(port: number, request: string): Promise<string> {
     answer += chunk
   })
   socket.on('error', () => undefined)
-  socket.setTimeout(5_000, () => socket.destroy(new Error('the connection stays open')))
-  socket.end(request, 'latin1')
+  socket.setTimeout(SILENT_MS, () => socket.destroy())
+  socket.write(request, 'latin1')
   await once(socket, 'close')
   return answer
 }

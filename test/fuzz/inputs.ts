@@ -31,9 +31,17 @@ export const claims: fc.Arbitrary<Changes> = fc.dictionary(
     ...['aud', 'iss', 'sub', 'oid', 'tid', 'azp', 'azpacr', 'appid', 'appidacr', 'roles', 'scp', 'idtyp', 'ver'],
     ...['exp', 'nbf', 'iat', 'nonce', 'acct', 'idp', 'tfp', 'acr', 'uti', 'name', '__proto__', 'constructor'],
   ),
-  fc.option(fc.oneof(anything, text, fc.double(), fc.constantFrom('app', 'user_impersonation', ['Codes.Issue'])), {
-    nil: undefined,
-  }),
+  fc.option(
+    fc.oneof(
+      anything,
+      text,
+      fc.double({ noNaN: true, noDefaultInfinity: true }),
+      fc.constantFrom('app', 'user_impersonation', ['Codes.Issue']),
+    ),
+    {
+      nil: undefined,
+    },
+  ),
   { maxKeys: 6 },
 )
 
