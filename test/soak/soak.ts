@@ -29,7 +29,8 @@ const RECOVERS_WITHIN_MS = 10_000
 /** In a shorter run a process is still warming up, and its growth says nothing. */
 const GROWTH_SHOWS_AFTER_MINUTES = 5
 const MAX_BYTES_PER_MINUTE = 2 * 1_024 * 1_024
-const MAX_MORE_HANDLES = 40
+/** Two pools of 40 connections, and what Azure's clients keep open. */
+const MAX_MORE_HANDLES = 120
 const FAULTS: readonly FaultName[] = [
   ...(['refuse', 'reset', 'black hole', 'latency', 'slow drip', 'half-close'] as const),
   ...(['status 429', 'status 500', 'nonsense'] as const),
@@ -122,9 +123,8 @@ async function breakThings(): Promise<void> {
 
 async function recover(fault: string): Promise<void> {
   const since = Date.now()
-  const isWell = () => traffic.isWell().catch(() => false)
-  while (!(await isWell())) {
-    if (Date.now() - since > RECOVERS_WITHIN_MS) return note(`not well 10 s after ${fault}`)
+  for (let problem = await traffic.probe(); problem !== ''; problem = await traffic.probe()) {
+    if (Date.now() - since > RECOVERS_WITHIN_MS) return note(`10 s after ${fault} still ${problem}`)
     await sleep(50)
   }
   slowestRecoveryMs = Math.max(slowestRecoveryMs, Date.now() - since)

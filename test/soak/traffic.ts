@@ -134,10 +134,17 @@ export async function createTraffic(cloud: LocalCloud, url: string, note: (what:
     },
     /** @returns undefined when the service could not say */
     verify,
-    /** Whether everybody is served who may call. */
-    async isWell(): Promise<boolean> {
-      const answers = await Promise.all(kinds.slice(0, 3).map(({ send }) => send()))
-      return answers.every(({ status }) => status === 200) && (await verify('abc-161-def')) !== undefined
+    /** @returns what keeps somebody who may call from being served; empty when nothing does */
+    async probe(): Promise<string> {
+      const looks = kinds.slice(0, 3).map(async ({ name, send }) => {
+        const summary = await send().then(
+          (answer) => answer.summary,
+          (error: unknown) => String(error),
+        )
+        return summary === '200' ? [] : [`${name}: ${summary}`]
+      })
+      const verified = (await verify('abc-161-def')) === undefined ? ['verify'] : []
+      return [...(await Promise.all(looks)).flat(), ...verified].join(', ')
     },
     /** What must not be seen in any answer. */
     secrets: [...Object.values(tokens), forged].map((token) => token.split('.')[2] ?? ''),
