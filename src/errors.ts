@@ -97,6 +97,8 @@ interface OutsideFault {
   upstreamStatus?: number | undefined
   /** Milliseconds after which it wants to be asked again. */
   retryAfterMs?: number | undefined
+  /** The caller had less time left than the service may take: no word about the service. */
+  isCallersFault?: boolean
   cause?: unknown
 }
 
@@ -107,13 +109,14 @@ export abstract class OutsideError extends PublicError {
   readonly isOutage: boolean
   readonly retryAfterMs: number | undefined
 
-  constructor(title: string, code: string, detail: string, { upstreamStatus, retryAfterMs, cause }: OutsideFault) {
+  constructor(title: string, code: string, detail: string, fault: OutsideFault) {
+    const { upstreamStatus, retryAfterMs, isCallersFault = false, cause } = fault
     const isTimeout = code.endsWith('_timeout')
     const extensions = upstreamStatus === undefined ? {} : { upstreamStatus }
     super({ status: isTimeout ? 504 : 502, code, title, detail, cause, extensions })
     this.isTimeout = isTimeout
-    this.isOutage =
-      isTimeout || (code.endsWith('_failed') && (upstreamStatus ?? 500) >= 500) || upstreamStatus === TOO_MANY_REQUESTS
+    const hasFailed = code.endsWith('_failed') && (upstreamStatus ?? 500) >= 500
+    this.isOutage = !isCallersFault && (isTimeout || hasFailed || upstreamStatus === TOO_MANY_REQUESTS)
     this.retryAfterMs = retryAfterMs
   }
 }

@@ -22,11 +22,14 @@ export const webApp: FastifyPluginAsync<WebAppOptions> = async (app, { config, c
   const { WEB_SESSIONS_TABLE_URL: tableUrl, WEB_SESSION_KEY_NAME: keyName } = config
   if (origin === undefined || clientId === undefined || tableUrl === undefined || keyName === undefined) return
   await app.register(rateLimit, {
+    global: false,
     max: config.RATE_LIMIT_PER_MINUTE,
     timeWindow: MINUTE_MS,
     enableDraftSpec: true,
     errorResponseBuilder: (_request, { max, ttl }) => rateLimited(max, Math.ceil(ttl / 1_000)),
   })
+  // Before the session is looked up in its table, and for paths that do not exist too.
+  app.addHook('onRequest', app.rateLimit())
   await app.register(countdownRoute)
 
   await app.register(async (pages) => {

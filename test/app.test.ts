@@ -153,3 +153,20 @@ async function startAppWithRoutes(t: Parameters<typeof startApp>[0]) {
     extended.post('/echo', async (request) => request.body)
   })
 }
+
+test('a path that looks like a pattern of routes is one that is not there: 404', async () => {
+  for (const url of ['/*!', '/:', '/api/v1/*', '/(', '/healthz*', '/docs/(a|b)*c']) {
+    assertProblem(await app.inject({ url }), { status: 404, code: 'not_found' })
+  }
+})
+
+test('a long x-forwarded-for takes no time', async (t) => {
+  const behindProxy = await startApp(t, cloud, { TRUST_PROXY: '10.0.0.0/8' })
+  const startedAt = performance.now()
+  for (const address of ['1'.repeat(30_000), '1.'.repeat(15_000), '['.repeat(30_000), `[${'a'.repeat(30_000)}`]) {
+    for (let i = 0; i < 10; i += 1) {
+      await behindProxy.inject({ url: '/healthz', remoteAddress: '10.0.0.1', headers: { 'x-forwarded-for': address } })
+    }
+  }
+  assert.ok(performance.now() - startedAt < 4_000, 'some milliseconds each, and not a second')
+})

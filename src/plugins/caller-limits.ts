@@ -7,7 +7,7 @@ import { answerError, rateLimited } from './problem-details.ts'
 const MINUTE_MS = 60_000
 
 interface CallerLimitsOptions {
-  /** Requests that each caller may send in a minute, and requests with bad tokens that may come from one address. */
+  /** Requests that each caller may send in a minute, and requests that may be refused for their tokens from one address. */
   maxPerMinute: number
   /** Which requests come from the same caller. */
   keyGenerator: (request: FastifyRequest) => string
@@ -31,7 +31,7 @@ const callerLimits: FastifyPluginAsync<CallerLimitsOptions> = async (scope, { ma
   // By address, those of IPv6 by their network of 64 bits.
   const countRefusal = scope.createRateLimit()
   scope.setErrorHandler(async (error, request, reply) => {
-    if (!(error instanceof AccessRefusedError) || error.status !== 401) return answerError(error, request, reply)
+    if (!(error instanceof AccessRefusedError)) return answerError(error, request, reply)
     const count = await countRefusal(request)
     const isTooOften = !count.isAllowed && count.isExceeded
     return answerError(isTooOften ? rateLimited(maxPerMinute, count.ttlInSeconds) : error, request, reply)

@@ -1,8 +1,8 @@
 import type { FastifyPluginCallback } from 'fastify'
 import fp from 'fastify-plugin'
 
-/** `192.0.2.1:51234`, `[2001:db8::1]:51234`, `[2001:db8::1]`. */
-const WITH_PORT = /(\d+(?:\.\d+){3}):\d+|\[([0-9a-f:.]+)\](?::\d+)?/gi
+/** `192.0.2.1:51234`, `[2001:db8::1]:51234`, `[2001:db8::1]`. Bounded, so that a long header costs no more than its length. */
+const WITH_PORT = /(?<![\d.])(\d{1,3}(?:\.\d{1,3}){3}):\d{1,5}|\[([0-9a-f:.]{2,45})\](?::\d{1,5})?/gi
 
 /**
  * Some proxies, Azure's App Service and Application Gateway among them, write the caller's port into `x-forwarded-for`

@@ -163,11 +163,15 @@ function parseJson(text: string | undefined): unknown {
   }
 }
 
+function timedOut(cause: unknown): GraphError {
+  return new GraphError('graph_timeout', `Microsoft Graph did not answer within ${DEADLINE_MS} ms.`, { cause })
+}
+
 function rethrow(cause: unknown): never {
   if (cause instanceof PublicError) throw cause
   if (cause instanceof UserInteractionNeededError) throw new InsufficientClaimsError(cause.claims, cause)
   if (isTimeout(cause)) {
-    throw new GraphError('graph_timeout', `Microsoft Graph did not answer within ${DEADLINE_MS} ms.`, { cause })
+    throw timedOut(cause)
   }
   throw new GraphError('graph_failed', 'Microsoft Graph, or a token for it, could not be had.', { cause })
 }
@@ -205,7 +209,12 @@ const graph: FastifyPluginAsync<GraphOptions> = async (app, options) => {
     onBehalfOf: (assertion, tenantId) => client.onBehalfOf(assertion, tenantId, [scope]),
     b2c: b2cClient && b2c && (() => b2cClient.clientCredentials(b2c.tenantId, [scope])),
   }
-  const calls = createOutsideCalls({ name: 'graph', title: 'Microsoft Graph', log: app.log })
+  const calls = createOutsideCalls({
+    name: 'graph',
+    title: 'Microsoft Graph',
+    log: app.log,
+    outOfTime: () => timedOut(undefined),
+  })
   const api = createGraph(options, tokens, calls)
   app.decorate('graph', api)
   app.addHook('onClose', () => api.close())

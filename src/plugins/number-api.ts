@@ -50,8 +50,7 @@ function createNumberApi(options: Omit<NumberApiOptions, 'secretName'>, accessKe
     } catch (cause) {
       if (signal?.aborted) throw new CallerGoneError()
       if (isTimeout(cause)) {
-        const detail = `The number API did not answer within ${Math.round(timeoutMs)} ms.`
-        throw new NumberApiError('number_api_timeout', detail, { cause })
+        throw timedOut(timeoutMs, { cause, isCallersFault: timeoutMs < options.timeoutMs })
       }
       throw new NumberApiError('number_api_failed', 'The number API could not be reached.', { cause })
     }
@@ -102,6 +101,11 @@ function isGood({ status }: Answer): boolean {
   return status === 200
 }
 
+function timedOut(timeoutMs: number, fault: { cause?: unknown; isCallersFault: boolean }): NumberApiError {
+  const detail = `The number API did not answer within ${Math.round(timeoutMs)} ms.`
+  return new NumberApiError('number_api_timeout', detail, fault)
+}
+
 function parseAnswer({ status, headers, body }: Answer): number {
   if (status !== 200) {
     throw new NumberApiError('number_api_failed', `The number API answered with status ${status}.`, {
@@ -137,7 +141,12 @@ const numberApi: FastifyPluginAsync<NumberApiOptions> = async (app, options) => 
     onFailure: (error) =>
       app.log.warn({ err: error, secretName: options.secretName }, 'the access key could not be read'),
   })
-  const calls = createOutsideCalls({ name: 'number_api', title: 'The number API', log: app.log })
+  const calls = createOutsideCalls({
+    name: 'number_api',
+    title: 'The number API',
+    log: app.log,
+    outOfTime: () => timedOut(0, { isCallersFault: true }),
+  })
   const api = createNumberApi(options, accessKey, calls)
   app.decorate('numberApi', api)
   app.addHook('onClose', async () => {

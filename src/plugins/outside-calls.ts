@@ -30,13 +30,15 @@ interface OutsideCallsOptions {
   /** What people call it. */
   title: string
   log: FastifyBaseLogger
+  /** For a caller whose time is over before anything was asked. */
+  outOfTime(): OutsideError
 }
 
 /**
  * Calls of one outside service that only ask, and so may be repeated: those that failed for now are, as far as the
  * caller's time goes and no sooner than the service wants (`Retry-After`); while most fail, none is made.
  */
-export function createOutsideCalls({ name, title, log }: OutsideCallsOptions) {
+export function createOutsideCalls({ name, title, log, outOfTime }: OutsideCallsOptions) {
   const breaker = circuitBreaker(
     handleWhen((error) => error instanceof OutsideError && error.isOutage),
     {
@@ -57,6 +59,8 @@ export function createOutsideCalls({ name, title, log }: OutsideCallsOptions) {
         handleWhen((error) => isWorthAnotherTry(error, deadline)),
         { maxAttempts: RETRIES, backoff: new DelegateBackoff(pauseMs) },
       )
+      // Whoever has used up its own time says nothing about the neighbour.
+      if (deadline.leftMs() < SHORTEST_TRY_MS) throw outOfTime()
       try {
         return await breaker.execute(() => repeated.execute(attempt, deadline.signal))
       } catch (error) {

@@ -1,8 +1,8 @@
 import type { FastifyPluginAsync, FastifyRequest } from 'fastify'
 import fp from 'fastify-plugin'
-import { UnavailableError } from '../errors.ts'
+import { CallerGoneError, UnavailableError } from '../errors.ts'
 
-/** One caller alone cannot keep all others out. */
+/** One caller alone cannot keep all others out: whoever has fewer requests under way than the rest is let in beside him. */
 const LARGEST_SHARE = 5 / 6
 /** Many who come together, and are served soon, are no overload: so long there may be so many times more. */
 const BURST_MS = 500
@@ -28,10 +28,14 @@ const overload: FastifyPluginAsync<OverloadOptions> = async (scope, { maxConcurr
     const callers = new Map<string, Gate>()
 
     route.onRequest = [route.onRequest ?? []].flat().concat((request, reply, done) => {
+      // Nothing would tell when this one has ended.
+      if (reply.raw.destroyed) return done(new CallerGoneError())
       const caller = keyGenerator(request)
       const own = callers.get(caller) ?? createGate(maxPerCaller)
       const nowMs = performance.now()
-      if (!all.isOpen(nowMs)) return done(overloaded('This endpoint works on as many requests as it can'))
+      const isSmall = own.count < maxConcurrent - maxPerCaller
+      if (!all.isOpen(nowMs) && !(isSmall && all.hasRoom))
+        return done(overloaded('This endpoint works on as many requests as it can'))
       if (!own.isOpen(nowMs)) return done(overloaded(`${own.count} requests of yours are under way`))
       all.enter(nowMs)
       own.enter(nowMs)
@@ -56,6 +60,10 @@ function createGate(max: number) {
   return {
     get count(): number {
       return count
+    },
+    /** As many as a burst may have are not there yet. */
+    get hasRoom(): boolean {
+      return count < max * BURST_FACTOR
     },
     isOpen: (nowMs: number) => count < max || (count < max * BURST_FACTOR && nowMs - fullSinceMs < BURST_MS),
     enter(nowMs: number): void {

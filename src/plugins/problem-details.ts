@@ -12,6 +12,7 @@ import fp from 'fastify-plugin'
 import { CallerGoneError, type ErrorHeaders, PublicError } from '../errors.ts'
 import { resourceMetadataUrl } from './resource-metadata.ts'
 
+const PLAIN_PATH = /^[\w./-]*$/
 const METHODS = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS']
 
 /** The one error handler: everything that is thrown becomes problem details (RFC 9457). */
@@ -88,7 +89,8 @@ export function answerClientError(this: FastifyInstance, error: ConnectionError,
 /** No route has this method and URL: 405 when another method has, 404 otherwise (RFC 9110, section 15.5.6). */
 function answerNotFound(request: FastifyRequest, reply: FastifyReply): FastifyReply {
   const url = request.url.split('?')[0] ?? request.url
-  const allowed = METHODS.filter((method) => request.server.hasRoute({ method, url }))
+  // Fastify looks for routes by their patterns, and throws where a path looks like one that is none.
+  const allowed = PLAIN_PATH.test(url) ? METHODS.filter((method) => request.server.hasRoute({ method, url })) : []
   const error = allowed.length === 0 ? notFound(url) : methodNotAllowed(request.method, allowed)
   return answerError(error, request, reply)
 }

@@ -32,6 +32,7 @@ const requestDeadline: FastifyPluginAsync<{ timeoutMs: number }> = async (app, {
 /** Fastify's own `request.signal` fires as soon as the body of a request has been read. */
 function whenHungUp(answer: ServerResponse): AbortSignal {
   const hungUp = new AbortController()
+  if (answer.destroyed) hungUp.abort()
   answer.once('close', () => {
     if (!answer.writableFinished) hungUp.abort()
   })

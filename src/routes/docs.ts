@@ -20,7 +20,10 @@ const docs: FastifyPluginAsync<DocsOptions> = async (app, { issuers, clientId })
   }
 
   function documentation(): Promise<FastifyInstance> {
-    making ??= make()
+    making ??= make().catch((error: unknown) => {
+      making = undefined
+      throw error
+    })
     return making
   }
 

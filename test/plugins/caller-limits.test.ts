@@ -28,6 +28,15 @@ test('bad tokens from one address are refused without a reason after a while; go
   assertProblem(spoofed, { status: 429, code: 'rate_limited' })
 })
 
+test('refusals of good tokens without a role count too, and whoever has one is served', async (t) => {
+  const app = await startApp(t, cloud, { RATE_LIMIT_PER_MINUTE: '2' })
+  const stranger = { authorization: `Bearer ${await cloud.tokens.mint({ as: 'stranger' })}` }
+  const statuses = []
+  for (let i = 0; i < 3; i += 1) statuses.push((await app.inject({ url, headers: stranger })).statusCode)
+  assert.deepEqual(statuses, [403, 403, 429])
+  assert.equal((await app.inject({ url, headers: { authorization } })).statusCode, 200)
+})
+
 test('a network of IPv6 counts as one address', async (t) => {
   const app = await startApp(t, cloud, { RATE_LIMIT_PER_MINUTE: '1' })
   assert.equal((await app.inject({ url, remoteAddress: '2001:db8::1' })).statusCode, 401)

@@ -65,4 +65,36 @@ describe('an endpoint with all its places taken', () => {
     cloud.faults.clear()
     await eventually(async () => (await fetch(url, { headers: one })).status === 200, 'the place is free', 2_000)
   })
+
+  test('lets small callers in beside one who takes all he can', async (t) => {
+    const app = await startApp(t, cloud, { MAX_CONCURRENT_REQUESTS: '12' })
+    const getcode = async (headers: typeof one) => await app.inject({ url: '/api/v1/getcode', headers })
+    for (const headers of [one, another, one, another]) assert.equal((await getcode(headers)).statusCode, 200)
+    cloud.faults.set('numberApi', { latencyMs: 2_000 })
+    t.after(() => cloud.faults.clear())
+    const greedy = Array.from({ length: 40 }, () => getcode(one))
+    await sleep(700)
+    assert.equal((await getcode(one)).statusCode, 503)
+    cloud.faults.clear()
+    assert.equal((await getcode(another)).statusCode, 200)
+    await Promise.all(greedy)
+  })
+
+  test('keeps no place for callers who hung up before they got one', async (t) => {
+    cloud.faults.set('entra', { latencyMs: 1_200 })
+    t.after(() => cloud.faults.clear())
+    // Every token waits for the keys.
+    const app = await startApp(t, cloud, { MAX_CONCURRENT_REQUESTS: '1' })
+    const url = `${await app.listen({ port: 0 })}/api/v1/getcode`
+    const hangUp = new AbortController()
+    const gone = Array.from({ length: 8 }, () =>
+      fetch(url, { headers: one, signal: hangUp.signal }).catch(() => undefined),
+    )
+    await sleep(200)
+    hangUp.abort()
+    await Promise.all(gone)
+    await app.entraAuth.assertReady()
+    await sleep(700)
+    assert.equal((await fetch(url, { headers: one })).status, 200)
+  })
 })

@@ -31,7 +31,9 @@ export function createAuthenticator<Context>(options: AuthenticatorOptions<Conte
     return createCaller(claims, issuer.settings.kind)
   }
 
+  /** A header that is longer than it need be is not worth its memory. */
   function remember(authorization: string, caller: Caller, signedBy: SigningKey): Caller {
+    if (authorization.length > 'Bearer '.length + bearerTokenOf(authorization).length) return caller
     tokens?.add({ authorization, caller, isConfirmed: false, ...signedBy })
     return caller
   }

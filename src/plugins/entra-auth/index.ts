@@ -88,6 +88,7 @@ declare module 'fastify' {
     [candidate]: VerifiedToken | null
     [unverified]: JsonObject | null
     [verifiedCaller]: Caller | null
+    [knownCaller]: Caller | null
   }
 }
 
@@ -98,6 +99,8 @@ const candidate = Symbol('entra-auth.candidate')
 /** Claims as they came, for the log line of a refusal. */
 const unverified = Symbol('entra-auth.unverified')
 const verifiedCaller = Symbol('entra-auth.caller')
+/** Also one whom the route's policy refused: for the log. */
+const knownCaller = Symbol('entra-auth.known-caller')
 
 /**
  * Validates Entra access tokens and decides who may call which route. Decorates the request with `caller` and the
@@ -142,6 +145,7 @@ const entraAuth: FastifyPluginAsync<EntraAuthOptions> = async (app, options) => 
   app.decorateRequest(candidate, null)
   app.decorateRequest(unverified, null)
   app.decorateRequest(verifiedCaller, null)
+  app.decorateRequest(knownCaller, null)
   app.decorateRequest(options.decoratorName ?? 'caller', {
     getter(this: FastifyRequest) {
       const caller = this[verifiedCaller]
@@ -173,9 +177,10 @@ const entraAuth: FastifyPluginAsync<EntraAuthOptions> = async (app, options) => 
   const heldTokens = new WeakMap<FastifyRequest, string>()
 
   function admit(request: FastifyRequest, caller: Caller, policy = request.routeOptions.config.policy): void {
-    request[verifiedCaller] = caller
+    request[knownCaller] = caller
     checkPolicy(request.url, policy)
     assertMayCall(caller, policy, rules)
+    request[verifiedCaller] = caller
   }
 
   /** Refusals point to the metadata where the application has such a route. */
@@ -223,6 +228,7 @@ const entraAuth: FastifyPluginAsync<EntraAuthOptions> = async (app, options) => 
       scope.addHook('onRequest', authorize)
     },
     async authenticate(request: FastifyRequest, token: string, policy: RoutePolicy) {
+      request[verifiedCaller] = null
       try {
         admit(request, await authenticate(request, `Bearer ${token}`), policy)
         heldTokens.set(request, token)
@@ -239,7 +245,7 @@ const entraAuth: FastifyPluginAsync<EntraAuthOptions> = async (app, options) => 
       // Throws where the request was not authenticated, as `request.caller` does.
       return request.caller && (heldTokens.get(request) ?? bearerTokenOf(readAuthorization(request.raw.rawHeaders)))
     },
-    callerOf: (request: FastifyRequest) => request[verifiedCaller],
+    callerOf: (request: FastifyRequest) => request[knownCaller],
     get upkeep() {
       return { issuers: issuers.map(({ upkeep }) => upkeep), tokens: tokens ?? null }
     },

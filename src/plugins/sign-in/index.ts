@@ -9,7 +9,6 @@ import { NotConfiguredError, PublicError, SignInError, UnavailableError } from '
 import { type CredentialNames, readApplicationCredential } from '../application-credential.ts'
 import { fetchJsonOverHttps } from '../entra-auth/issuer-metadata.ts'
 import type { RoutePolicy } from '../entra-auth/route-policy.ts'
-import { digest } from './session-store.ts'
 import { sessionOver } from './sessions.ts'
 
 /** For all that one question to Entra takes. */
@@ -110,8 +109,7 @@ const signIn: FastifyPluginAsync<SignInOptions> = async (app, options) => {
     const { homeAccountId, name, loginHint, sid, tokens } = signedIn
     await request.session.regenerate()
     request.session.person = { homeAccountId, name, ...(loginHint !== undefined && { loginHint }) }
-    if (sid !== undefined) request.session.sid = digest(sid)
-    await app.sessions.addTokens(request.session.sessionId, homeAccountId, tokens)
+    await app.sessions.addTokens(request.session.sessionId, homeAccountId, tokens, sid)
   }
 
   async function admit(reply: FastifyReply, policy: RoutePolicy): Promise<void> {

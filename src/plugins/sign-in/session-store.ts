@@ -29,8 +29,6 @@ const SessionData = Type.Object({
   /** A sign-in that is under way. */
   flow: Type.Optional(Flow),
   person: Type.Optional(Person),
-  /** Digest of Entra's own session, by which its front-channel sign-out finds this one. */
-  sid: Type.Optional(Type.String()),
   /** What Entra wants of the person before this service may act for them; JSON, or empty when it is consent alone. */
   demand: Type.Optional(Type.String()),
   /** The last code that the person got. */
@@ -103,7 +101,7 @@ export function createSessionStore({ table, sealer, idleMs, maxMs, now = Date.no
 
   function toRow(rowKey: string, { cookie: _cookie, ...data }: Session) {
     const sealed = sealer().seal(JSON.stringify(data), sessionContext(rowKey))
-    return { sealed, ...(data.sid !== undefined && { sid: data.sid }) }
+    return { sealed }
   }
 
   function toTokensRow(sessionId: string, homeAccountId: string, tokens: string) {
@@ -134,10 +132,14 @@ export function createSessionStore({ table, sealer, idleMs, maxMs, now = Date.no
       const rowKey = digest(sessionId)
       return await find(TOKENS, rowKey, tokensContext(rowKey, homeAccountId))
     },
-    /** Keeps them for a session that begins. */
-    async addTokens(sessionId: string, homeAccountId: string, tokens: string): Promise<void> {
+    /**
+     * Keeps them for a session that begins.
+     * @param sid Entra's own session; tokens are there only for people who signed in, so that it is found among few
+     */
+    async addTokens(sessionId: string, homeAccountId: string, tokens: string, sid?: string): Promise<void> {
       const expiresAt = new Date(now() + maxMs).toISOString()
-      await table.insert({ ...toTokensRow(sessionId, homeAccountId, tokens), expiresAt })
+      const found = sid === undefined ? {} : { sid: digest(sid) }
+      await table.insert({ ...toTokensRow(sessionId, homeAccountId, tokens), ...found, expiresAt })
     },
     /** Keeps newer ones, unless the session has ended meanwhile. */
     async changeTokens(sessionId: string, homeAccountId: string, tokens: string): Promise<void> {
@@ -145,7 +147,7 @@ export function createSessionStore({ table, sealer, idleMs, maxMs, now = Date.no
     },
     /** Ends every session of one of Entra's own. */
     async endBySid(sid: string): Promise<void> {
-      await Promise.all((await table.findRowKeysWith(SESSIONS, 'sid', digest(sid))).map(end))
+      await Promise.all((await table.findRowKeysWith(TOKENS, 'sid', digest(sid))).map(end))
     },
   }
 }

@@ -117,7 +117,7 @@ const sessions: FastifyPluginAsync<SessionsOptions> = async (app, options) => {
     hasCookie: ({ request }: FastifyReply) => request.cookies[cookieName] !== undefined,
   })
   const sweep = async () => {
-    for (const partition of [SESSIONS, TOKENS]) await sweepPartition(table, partition)
+    for (const partition of [SESSIONS, TOKENS]) while ((await sweepPartition(table, partition)) > 0);
   }
   const sweeping = setInterval(() => {
     sweep().catch((err: unknown) => app.log.warn({ err }, 'past sessions stay in the table for another hour'))
