@@ -47,6 +47,8 @@ const { cloud, env } = proxied
 const { AZURE_TOKEN_CREDENTIALS, IDENTITY_ENDPOINT, IDENTITY_HEADER } = cloud.serviceEnv
 Object.assign(process.env, { AZURE_TOKEN_CREDENTIALS, IDENTITY_ENDPOINT, IDENTITY_HEADER })
 const table = createStorageTable({ url: cloud.storage.tableUrl, credential: createCredential() })
+// Its token is there before the identity is at fault.
+await table.assertReady()
 const secrecy = createSecrecy(cloud)
 const settings = { ...env, ...watched, RATE_LIMIT_PER_MINUTE: '1000000', TOKEN_CACHE_SIZE: '500' }
 const api = await startService(t, cloud, settings)
@@ -58,7 +60,8 @@ const gone: Running[] = []
 const traffic = await createTraffic(cloud, api.url, note)
 const ledger = createLedger({
   verify: traffic.verify,
-  isUsed: async (code) => (await stateOf(code)) === 'used',
+  // When the table cannot say, it is asked again.
+  isUsed: async (code) => (await stateOf(code).catch(() => undefined)) === 'used',
 })
 
 const watchedProcesses = [
