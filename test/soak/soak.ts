@@ -21,8 +21,10 @@ import { watched, watchVitals } from './watch.ts'
 const CALLERS = 12
 /** Enough to keep up while a look takes as long as a silent neighbour lets it. */
 const VERIFIERS = 16
-/** The longest pause of a caller. */
-const PAUSE_MS = 100
+/** The longest pause of a caller: some 80 requests a second, which leave the emulator of the storage account time to breathe. */
+const PAUSE_MS = 250
+/** So that codes end too, and their messages do not pile up in the emulator. */
+const LIFETIME_SECONDS = 120
 const SAMPLE_EVERY_MS = 3_000
 const DRAIN_MS = 60_000
 const RECOVERS_WITHIN_MS = 10_000
@@ -50,7 +52,13 @@ const table = createStorageTable({ url: cloud.storage.tableUrl, credential: crea
 // Its token is there before the identity is at fault.
 await table.assertReady()
 const secrecy = createSecrecy(cloud)
-const settings = { ...env, ...watched, RATE_LIMIT_PER_MINUTE: '1000000', TOKEN_CACHE_SIZE: '500' }
+const settings = {
+  ...env,
+  ...watched,
+  RATE_LIMIT_PER_MINUTE: '1000000',
+  TOKEN_CACHE_SIZE: '500',
+  CODE_LIFETIME_SECONDS: String(LIFETIME_SECONDS),
+}
 const api = await startService(t, cloud, settings)
 const startWorker = () => startWorkerProcess(t, cloud, settings)
 const firstWorker = startWorker()
