@@ -88,14 +88,13 @@ function printBanner(): void {
   process.stdout.write(`
   fastify-entra is running at ${apiUrl}          Ctrl+C stops it.
 
-  Open it in a browser to sign in. In another terminal, in this folder:
+  Open it in a browser to sign in, or ${apiUrl}/docs to try the API out.
+  In another terminal, in this folder:
 
     TOKEN=$(npm run --silent token)
     curl -H "Authorization: Bearer $TOKEN" ${apiUrl}/api/v1/getcode
     npm run --silent call -- verify <the code>
     npm run smoke
-
-  Or in a browser: ${apiUrl}/docs, where Authorize signs you in and Execute calls.
 
   The local cloud: Entra ${cloud.origins.entra}, Key Vault ${cloud.origins.keyVault},
   number API ${cloud.origins.numberApi}, queue ${cloud.storage.queueUrl}

@@ -2,7 +2,7 @@ import type { FastifyPluginAsync, FastifyRequest } from 'fastify'
 import fp from 'fastify-plugin'
 import { CallerGoneError, UnavailableError } from '../errors.ts'
 
-/** One caller alone cannot keep all others out: whoever has fewer requests under way than the rest is let in beside him. */
+/** One caller alone cannot keep all others out. */
 const LARGEST_SHARE = 5 / 6
 /** Many who come together, and are served soon, are no overload: so long there may be so many times more. */
 const BURST_MS = 500
@@ -33,16 +33,16 @@ const overload: FastifyPluginAsync<OverloadOptions> = async (scope, { maxConcurr
       const caller = keyGenerator(request)
       const own = callers.get(caller) ?? createGate(maxPerCaller)
       const nowMs = performance.now()
-      const isSmall = own.count < maxConcurrent - maxPerCaller
-      if (!all.isOpen(nowMs) && !(isSmall && all.hasRoom))
-        return done(overloaded('This endpoint works on as many requests as it can'))
+      if (!all.isOpen(nowMs)) return done(overloaded('This endpoint works on as many requests as it can'))
       if (!own.isOpen(nowMs)) return done(overloaded(`${own.count} requests of yours are under way`))
-      all.enter(nowMs)
+      // What one caller has beyond his share, in a burst, takes no place from others.
+      const isWithinShare = own.count < maxPerCaller
+      if (isWithinShare) all.enter(nowMs)
       own.enter(nowMs)
       callers.set(caller, own)
       // Comes for every answer, and also when the caller hangs up before it.
       reply.raw.once('close', () => {
-        all.leave()
+        if (isWithinShare) all.leave()
         own.leave()
         if (own.count === 0) callers.delete(caller)
       })
@@ -60,10 +60,6 @@ function createGate(max: number) {
   return {
     get count(): number {
       return count
-    },
-    /** As many as a burst may have are not there yet. */
-    get hasRoom(): boolean {
-      return count < max * BURST_FACTOR
     },
     isOpen: (nowMs: number) => count < max || (count < max * BURST_FACTOR && nowMs - fullSinceMs < BURST_MS),
     enter(nowMs: number): void {
