@@ -20,7 +20,7 @@ async function startDev(t: Test) {
   const dev = start(t, process.execPath, ['local-cloud/dev.ts', '--free-ports', '--write-env', envFile], {
     env: { ...process.env, PORT: String(port), HOST: '127.0.0.1' },
   })
-  await eventually(() => dev.output().includes('Ctrl+C stops it'), `prints its banner: ${dev.output()}`, 15_000)
+  await eventually(() => dev.output().includes('Ctrl+C stops it'), `prints its banner: ${dev.output()}`, 45_000)
   const tool = (script: string, ...args: string[]) =>
     run(t, process.execPath, [`--env-file=${envFile}`, '--import', './tools/trust-local-cloud.mjs', script, ...args])
   return { ...dev, envFile, tool, url: `http://127.0.0.1:${port}` }

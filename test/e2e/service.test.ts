@@ -63,7 +63,7 @@ test('listens while everything around it is down, and says so', async (t) => {
     numberApi: 'unavailable',
   })
   cloud.faults.clear()
-  await eventually(async () => (await fetch(`${url}/readyz`)).ok, 'ready once its neighbours are back', 15_000)
+  await eventually(async () => (await fetch(`${url}/readyz`)).ok, 'ready once its neighbours are back', 30_000)
 })
 
 test('ends with 78 and one line for each fault of the configuration, before it listens', async (t) => {
