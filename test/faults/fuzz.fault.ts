@@ -1,3 +1,3 @@
 import { fuzz } from '../fuzz/fuzz.ts'
 
-await fuzz(1_000)
+await fuzz(500)
