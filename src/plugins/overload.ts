@@ -7,6 +7,8 @@ const LARGEST_SHARE = 5 / 6
 /** Many who come together, and are served soon, are no overload: so long there may be so many times more. */
 const BURST_MS = 500
 const BURST_FACTOR = 5
+/** The next burst may come when it was calm for so long. */
+const CALM_MS = 5_000
 const RETRY_AFTER_SECONDS = 1
 
 interface OverloadOptions {
@@ -56,7 +58,8 @@ type Gate = ReturnType<typeof createGate>
 /** Lets in up to `max` at a time, and for a moment a multiple of it. */
 function createGate(max: number) {
   let count = 0
-  let fullSinceMs = 0
+  let fullSinceMs = Number.NEGATIVE_INFINITY
+  let lastFullMs = Number.NEGATIVE_INFINITY
   return {
     get count(): number {
       return count
@@ -64,7 +67,9 @@ function createGate(max: number) {
     isOpen: (nowMs: number) => count < max || (count < max * BURST_FACTOR && nowMs - fullSinceMs < BURST_MS),
     enter(nowMs: number): void {
       count += 1
-      if (count === max) fullSinceMs = nowMs
+      if (count < max) return
+      if (nowMs - lastFullMs > CALM_MS) fullSinceMs = nowMs
+      lastFullMs = nowMs
     },
     leave(): void {
       count -= 1
