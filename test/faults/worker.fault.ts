@@ -42,7 +42,7 @@ async function times<T>(count: number, make: () => Promise<T>): Promise<T[]> {
   return made
 }
 
-describe('the life of a code', { concurrency: 3 }, () => {
+describe('the life of a code', { concurrency: 4 }, () => {
   test('500 codes survive workers that are killed at random moments', async (t) => {
     const { env, issue, countValid, countTrue, queue } = await startOnOwnQueue(t)
     const workers = new Set<Running>()
@@ -79,15 +79,15 @@ describe('the life of a code', { concurrency: 3 }, () => {
   for (const count of [2, 4]) {
     test(`${count} workers side by side make every code valid once and end every code`, async (t) => {
       const { env, issue, verify, countValid, countTrue, queue } = await startOnOwnQueue(t, {
-        CODE_LIFETIME_SECONDS: '20',
+        CODE_LIFETIME_SECONDS: '25',
       })
       for (let index = 0; index < count; index += 1) startWorkerProcess(t, cloud, env)
       const used = await times(200, issue)
-      assert.equal(await countValid(used, 15_000), 200)
+      assert.equal(await countValid(used, 20_000), 200)
       const unused = await times(50, issue)
       const last = unused.at(-1)
       assert.ok(last)
-      await sleep(last.timestampMs + 14_000 - Date.now())
+      await sleep(last.timestampMs + 26_000 - Date.now())
       assert.equal(await countTrue([...used, ...unused]), 0)
       await eventually(async () => (await queue.countMessages()) === 0, 'every message is gone', 20_000)
       assert.equal(await verify(last.code), false)
@@ -95,7 +95,7 @@ describe('the life of a code', { concurrency: 3 }, () => {
   }
 
   test('a message that is delivered twice, early and late, makes nothing valid a second time', async (t) => {
-    const { env, issue, countValid, countTrue, queue } = await startOnOwnQueue(t, { CODE_LIFETIME_SECONDS: '8' })
+    const { env, issue, countValid, countTrue, queue } = await startOnOwnQueue(t, { CODE_LIFETIME_SECONDS: '20' })
     const codes = await times(50, issue)
     const messages = await queue.peekMessages(32)
     const repeat = async () => {
@@ -103,11 +103,11 @@ describe('the life of a code', { concurrency: 3 }, () => {
     }
     await repeat()
     startWorkerProcess(t, cloud, env)
-    assert.equal(await countValid(codes.slice(0, 25), 8_000), 25)
+    assert.equal(await countValid(codes.slice(0, 25), 15_000), 25)
     await repeat()
     await sleep(1_000)
     assert.equal(await countTrue(codes.slice(0, 25)), 0, 'used ones stay used')
-    await sleep(Math.max(0, (codes.at(-1)?.timestampMs ?? 0) + 10_000 - Date.now()))
+    await sleep(Math.max(0, (codes.at(-1)?.timestampMs ?? 0) + 21_000 - Date.now()))
     assert.equal(await countTrue(codes), 0, 'nothing is valid past its time')
     await eventually(async () => (await queue.countMessages()) === 0, 'every message is gone', 20_000)
     await repeat()
