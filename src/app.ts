@@ -89,12 +89,13 @@ export async function buildApp(config: Config, tracing?: Tracing, sendCode?: Sen
   await app.register(problemDetails)
   await app.register(gracefulClose)
   await app.register(apiRoutes)
-  app.addHook('onRequest', async (request, reply) => {
+  app.addHook('onRequest', (request, reply, done) => {
     reply.headers({
       'cache-control': 'no-store',
       'x-content-type-options': 'nosniff',
       'x-request-id': request.id,
     })
+    done()
   })
 
   const credential = createCredential()

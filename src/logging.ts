@@ -3,6 +3,10 @@ import { type DestinationStream, destination, type LoggerOptions } from 'pino'
 
 /** Lines that wait for a reader that has stopped reading; past it lines are lost, and the service goes on. */
 const MAX_WAITING_BYTES = 16 * 1024 * 1024
+/** A busy service writes some 25 lines at once: a write of its own for each costs more than all else of the line. */
+const WRITTEN_TOGETHER_BYTES = 16_000
+/** A quiet one writes a line no later than that. */
+const LONGEST_WAIT_MS = 100
 
 /**
  * Logger options with serializers that let nothing secret through: of a request only its method, path and address (no
@@ -19,7 +23,13 @@ export function createLoggerOptions(level: string): LoggerOptions & { stream: De
     // A second net under the serializers, for whatever a later log call passes by mistake. Paths with a wildcard would
     // cost more than the rest of the line.
     redact: ['headers', 'authorization', 'token', 'accessToken', 'secret', 'code', 'req.headers', 'err.request'],
-    stream: destination({ dest: 1, sync: false, maxLength: MAX_WAITING_BYTES }),
+    stream: destination({
+      dest: 1,
+      sync: false,
+      minLength: WRITTEN_TOGETHER_BYTES,
+      periodicFlush: LONGEST_WAIT_MS,
+      maxLength: MAX_WAITING_BYTES,
+    }),
   }
 }
 

@@ -1,13 +1,14 @@
 import type { Pool } from 'undici'
 import { type Answer, type ExchangeOptions, exchange } from './exchange.ts'
+import { once } from './once.ts'
 
 /**
  * One request at a time on each. A third of the requests that an endpoint works on at the same time (120): who is let in
  * waits no longer than two others take. A dozen is enough for a neighbour that answers within milliseconds.
  */
 const CONNECTIONS = 40
-/** A connection that is older gives way to a new one: so long a changed DNS entry may go unnoticed. */
-const CONNECTION_LIFE_MS = 60_000
+/** Then new ones take over: so long a changed DNS entry may go unnoticed. */
+const CONNECTIONS_LIVE_MS = 60_000
 /** Shorter than Azure's own, and long enough to spare the next caller a TLS handshake. A server's hint goes first. */
 const KEEP_ALIVE_MS = 30_000
 
@@ -16,33 +17,50 @@ const KEEP_ALIVE_MS = 30_000
  * @param connectTimeoutMs milliseconds to open one
  */
 export function createConnections(origin: string, connectTimeoutMs: number) {
-  let pool: Promise<Pool> | undefined
+  const load = once(async () => {
+    const { buildConnector, Pool } = await import('undici')
+    // Shared by all pools, so that new connections go on with the TLS sessions of the old ones.
+    return { Pool, connect: buildConnector({ timeout: connectTimeoutMs, allowH2: false }) }
+  })
+  let pool: Pool | undefined
+  let openedAtMs = 0
+  const closing = new Set<Promise<void>>()
 
-  async function open(): Promise<Pool> {
-    const undici = await import('undici')
-    return new undici.Pool(origin, {
+  /** undici's own bound, `clientTtl`, looks at the clock for each busy connection of a pool at each request. */
+  async function poolInUse(): Promise<Pool> {
+    const { Pool, connect } = await load()
+    const nowMs = Date.now()
+    if (pool !== undefined && nowMs - openedAtMs < CONNECTIONS_LIVE_MS) return pool
+    if (pool !== undefined) retire(pool)
+    openedAtMs = nowMs
+    pool = new Pool(origin, {
       connections: CONNECTIONS,
-      clientTtl: CONNECTION_LIFE_MS,
       keepAliveTimeout: KEEP_ALIVE_MS,
-      connect: { timeout: connectTimeoutMs },
+      connect,
       // Over HTTP/2 all requests would share one connection, and the first ones would wait for the choice.
       allowH2: false,
       // The time of an exchange is bounded as a whole.
       headersTimeout: 0,
       bodyTimeout: 0,
     })
+    return pool
+  }
+
+  /** Its connections end with the exchanges that are under way. */
+  function retire(old: Pool): void {
+    const closed = old.close().finally(() => closing.delete(closed))
+    closing.add(closed)
   }
 
   return {
     /** As `exchange` in exchange.ts. */
     async exchange(options: ExchangeOptions): Promise<Answer> {
-      pool ??= open()
-      return await exchange(await pool, options)
+      return await exchange(await poolInUse(), options)
     },
     /** Resolves when what is under way has ended. */
     async close(): Promise<void> {
-      const opened = await pool
-      if (opened !== undefined && !opened.closed) await opened.close()
+      if (pool !== undefined && !pool.closed) retire(pool)
+      await Promise.all(closing)
     },
   }
 }

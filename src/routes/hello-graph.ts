@@ -1,6 +1,7 @@
-import { type FastifyPluginAsyncTypebox, type Static, Type } from '@fastify/type-provider-typebox'
+import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import fp from 'fastify-plugin'
+import { type Static, Type } from 'typebox'
 import { NotConfiguredError } from '../errors.ts'
 import { policies } from './policies.ts'
 

@@ -1,5 +1,6 @@
-import { type FastifyPluginAsyncTypebox, Type } from '@fastify/type-provider-typebox'
+import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import fp from 'fastify-plugin'
+import { Type } from 'typebox'
 import { describeSecurity } from '../openapi/security.ts'
 import type { IssuerOptions } from '../plugins/entra-auth/issuer-options.ts'
 

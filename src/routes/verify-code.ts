@@ -1,6 +1,7 @@
-import { type FastifyPluginAsyncTypebox, Type } from '@fastify/type-provider-typebox'
+import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import type { FastifyInstance, FastifyReply } from 'fastify'
 import fp from 'fastify-plugin'
+import { Type } from 'typebox'
 import { referenceOf } from '../codes/code-record.ts'
 import { Verification, verifyCode } from '../codes/verify-code.ts'
 import { policies } from './policies.ts'

@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import { type FastifyPluginAsyncTypebox, Type } from '@fastify/type-provider-typebox'
+import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import type { FastifyInstance, FastifyReply } from 'fastify'
+import { Type } from 'typebox'
 import type { IssuedCode } from '../../codes/code.ts'
 import { type CodeState, lookUpCode } from '../../codes/look-up-code.ts'
 import { PublicError } from '../../errors.ts'

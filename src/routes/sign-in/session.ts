@@ -1,4 +1,5 @@
-import { type FastifyPluginAsyncTypebox, Type } from '@fastify/type-provider-typebox'
+import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
+import { Type } from 'typebox'
 import { html, sendPage } from '../page.ts'
 import { policies } from '../policies.ts'
 import { CODES_PAGE, PERSON_PAGE, renderSignInLink, sendPlainPage } from './frame.ts'
