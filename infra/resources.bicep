@@ -136,7 +136,7 @@ resource worker 'Microsoft.Web/sites@2023-12-01' = {
     httpsOnly: true
     siteConfig: {
       linuxFxVersion: 'NODE|24-lts'
-      appCommandLine: 'node --import ./tools/require-node.mjs src/worker.ts'
+      appCommandLine: 'node --optimize-for-size --import ./tools/require-node.mjs src/worker.ts'
       alwaysOn: true
       http20Enabled: true
       minTlsVersion: '1.2'

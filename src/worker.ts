@@ -1,4 +1,3 @@
-import { setFlagsFromString } from 'node:v8'
 import { loadWorkerConfig } from './config.ts'
 import { endGracefully } from './end-gracefully.ts'
 import { loadOrExit } from './load-or-exit.ts'
@@ -7,10 +6,6 @@ import { buildWorker } from './worker-app.ts'
 
 /** What the worker holds may be finished within this time; then the process ends all the same. */
 const STOP_WITHIN_MS = 12_000
-
-// It holds little and makes much garbage. Left to itself V8 lets the heap grow to several times what is in it, for speed
-// that the worker has none of: its time goes to waiting for Storage (docs/performance.md).
-setFlagsFromString('--optimize-for-size')
 
 const config = loadOrExit(() => assertTracesPossible(loadWorkerConfig()))
 const app = await buildWorker(config, await startTracing(config, 'fastify-entra-worker'))

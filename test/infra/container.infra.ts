@@ -96,9 +96,9 @@ test('the API starts as the image says, is ready, and the health check agrees', 
   assert.equal((await run(t, node, args, { env: { PORT } })).status, 1)
 })
 
-test('with the argument src/worker.ts it is the worker', async (t) => {
+test('with the arguments of the worker it is the worker', async (t) => {
   const METRICS_PORT = String(await freePort())
-  const worker = startContainer(t, ['src/worker.ts'], { METRICS_PORT, HOST: '127.0.0.1' })
+  const worker = startContainer(t, ['--optimize-for-size', 'src/worker.ts'], { METRICS_PORT, HOST: '127.0.0.1' })
   await eventually(() => isOk(`http://127.0.0.1:${METRICS_PORT}/readyz`), `ready: ${worker.output()}`, 60_000)
   worker.child.kill('SIGTERM')
   assert.equal(await worker.exited, 0, worker.output())
