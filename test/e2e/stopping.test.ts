@@ -49,6 +49,14 @@ test('ends at once when it is told a second time', async (t) => {
   assert.equal(await exited, 1)
 })
 
+test('ends although nobody reads its log any more', async (t) => {
+  const { url, child, exited } = await startService(t, cloud)
+  child.stdout?.destroy()
+  assert.equal(await statusOf(`${url}/api/v1/getcode`), 200)
+  child.kill('SIGTERM')
+  assert.equal(await exited, 0)
+})
+
 test('Ctrl+C knows no pause', async (t) => {
   const { child, exited } = await startService(t, cloud, { STOP_PAUSE_MS: '60000' })
   child.kill('SIGINT')
