@@ -17,32 +17,35 @@ const KEEP_ALIVE_MS = 30_000
  * @param connectTimeoutMs milliseconds to open one
  */
 export function createConnections(origin: string, connectTimeoutMs: number) {
-  const load = once(async () => {
-    const { buildConnector, Pool } = await import('undici')
-    // Shared by all pools, so that new connections go on with the TLS sessions of the old ones.
-    return { Pool, connect: buildConnector({ timeout: connectTimeoutMs, allowH2: false }) }
-  })
+  let openPool: (() => Pool) | undefined
   let pool: Pool | undefined
   let openedAtMs = 0
   const closing = new Set<Promise<void>>()
 
-  /** undici's own bound, `clientTtl`, looks at the clock for each busy connection of a pool at each request. */
-  async function poolInUse(): Promise<Pool> {
-    const { Pool, connect } = await load()
-    const nowMs = Date.now()
-    if (pool !== undefined && nowMs - openedAtMs < CONNECTIONS_LIVE_MS) return pool
-    if (pool !== undefined) retire(pool)
-    openedAtMs = nowMs
-    pool = new Pool(origin, {
+  const load = once(async () => {
+    const { buildConnector, Pool } = await import('undici')
+    const options: Pool.Options = {
       connections: CONNECTIONS,
       keepAliveTimeout: KEEP_ALIVE_MS,
-      connect,
+      // Shared by all pools, so that new connections go on with the TLS sessions of the old ones.
+      connect: buildConnector({ timeout: connectTimeoutMs, allowH2: false }),
       // Over HTTP/2 all requests would share one connection, and the first ones would wait for the choice.
       allowH2: false,
       // The time of an exchange is bounded as a whole.
       headersTimeout: 0,
       bodyTimeout: 0,
-    })
+    }
+    openPool = () => new Pool(origin, options)
+    return openPool
+  })
+
+  /** undici's own bound, `clientTtl`, looks at the clock for each busy connection of a pool at each request. */
+  function poolInUse(open: () => Pool): Pool {
+    const nowMs = Date.now()
+    if (pool !== undefined && nowMs - openedAtMs < CONNECTIONS_LIVE_MS) return pool
+    if (pool !== undefined) retire(pool)
+    openedAtMs = nowMs
+    pool = open()
     return pool
   }
 
@@ -54,8 +57,10 @@ export function createConnections(origin: string, connectTimeoutMs: number) {
 
   return {
     /** As `exchange` in exchange.ts. */
-    async exchange(options: ExchangeOptions): Promise<Answer> {
-      return await exchange(await poolInUse(), options)
+    exchange(options: ExchangeOptions): Promise<Answer> {
+      return openPool === undefined
+        ? load().then((open) => exchange(poolInUse(open), options))
+        : exchange(poolInUse(openPool), options)
     },
     /** Resolves when what is under way has ended. */
     async close(): Promise<void> {

@@ -62,20 +62,23 @@ export function createPutMessage({ url, credential }: PutMessageOptions) {
      * @param text as it is to be on the queue, sendable (message-text.ts)
      * @throws {Error} after `timeoutMs`, whatever it waits for then; or why the queue did not take it
      */
-    async send(text: string, timeoutMs: number): Promise<void> {
+    send(text: string, timeoutMs: number): Promise<void> {
       const operation = new AbortController()
-      const { promise, resolve, reject } = Promise.withResolvers<void>()
-      const timer = setTimeout(() => {
-        const reason = new Error(`no answer within ${timeoutMs} ms`)
-        operation.abort(reason)
-        reject(reason)
-      }, timeoutMs)
-      put(text, operation.signal).then(resolve, reject)
-      try {
-        await promise
-      } finally {
-        clearTimeout(timer)
-      }
+      return new Promise((resolve, reject) => {
+        const timer = setTimeout(() => {
+          const reason = new Error(`no answer within ${timeoutMs} ms`)
+          operation.abort(reason)
+          reject(reason)
+        }, timeoutMs)
+        const settle = (then: () => void) => {
+          clearTimeout(timer)
+          then()
+        }
+        put(text, operation.signal).then(
+          () => settle(resolve),
+          (error) => settle(() => reject(error)),
+        )
+      })
     },
     /** Ends its connections, each after the message that is under way on it. */
     async close(): Promise<void> {

@@ -123,13 +123,11 @@ export function createStorageQueue(options: StorageQueueOptions) {
      * @param timeoutMs milliseconds for all tries together, 5 s unless told
      * @throws {UnsendableMessageError} when no queue takes such a text, and then nothing was sent
      */
-    async sendMessage(text: string, timeoutMs?: number): Promise<void> {
-      await send(encode(text), timeoutMs)
+    sendMessage(text: string, timeoutMs?: number): Promise<void> {
+      return send(encode(text), timeoutMs)
     },
     /** The same for a message that is put there as it is, in whichever encoding. */
-    async sendRawMessage(text: string): Promise<void> {
-      await send(text)
-    },
+    sendRawMessage: (text: string): Promise<void> => send(text),
     /** The next messages, at most 32, without leasing them. */
     async peekMessages(count: number): Promise<PeekedMessage[]> {
       const numberOfMessages = Math.min(count, MAX_MESSAGES)

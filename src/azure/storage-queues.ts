@@ -1,13 +1,7 @@
 import { UnavailableError } from '../errors.ts'
 import { assertInstalled } from './installed.ts'
 import { createRotation } from './rotation.ts'
-import {
-  createStorageQueue,
-  type PeekedMessage,
-  readName,
-  type StorageQueue,
-  type StorageQueueOptions,
-} from './storage-queue.ts'
+import { createStorageQueue, type PeekedMessage, readName, type StorageQueueOptions } from './storage-queue.ts'
 
 /** For one message, over all queues that it is offered to. */
 const SEND_TIMEOUT_MS = 5_000
@@ -34,19 +28,6 @@ export function createStorageQueues({ urls, onFailure, send, ...options }: Stora
   const all = urls.map((url, index) => createStorageQueue({ ...options, url, name: names[index] }))
   const rotation = createRotation(all)
 
-  async function offer(queue: StorageQueue, text: string, timeoutMs: number): Promise<unknown> {
-    try {
-      await queue.sendMessage(text, timeoutMs)
-      rotation.succeeded(queue)
-      return undefined
-    } catch (error) {
-      // What no queue takes is not this queue's fault.
-      if (!(error instanceof UnavailableError)) throw error
-      if (rotation.failed(queue, performance.now()) && all.length > 1) onFailure(queue.name, error)
-      return error
-    }
-  }
-
   return {
     /** Each by itself: for whoever takes messages off them. */
     all,
@@ -67,8 +48,16 @@ export function createStorageQueues({ urls, onFailure, send, ...options }: Stora
       for (const [index, queue] of order.entries()) {
         // Those still to come get their share of the time, if this one is silent.
         const timeoutMs = Math.ceil((endsAtMs - performance.now()) / (order.length - index))
-        failure = await offer(queue, text, timeoutMs)
-        if (failure === undefined) return
+        try {
+          await queue.sendMessage(text, timeoutMs)
+          rotation.succeeded(queue)
+          return
+        } catch (error) {
+          // What no queue takes is not this queue's fault.
+          if (!(error instanceof UnavailableError)) throw error
+          if (rotation.failed(queue, performance.now()) && all.length > 1) onFailure(queue.name, error)
+          failure = error
+        }
       }
       throw failure
     },

@@ -56,8 +56,8 @@ function createNumberApi(options: Omit<NumberApiOptions, 'secretName'>, accessKe
     }
   }
 
-  async function ask(key: string, deadline: Deadline): Promise<Answer> {
-    return await options.observe('number_api', () => exchange(key, deadline), isGood)
+  function ask(key: string, deadline: Deadline): Promise<Answer> {
+    return options.observe('number_api', () => exchange(key, deadline), isGood)
   }
 
   /** Reads the key again when it was refused, unless another request has done so since. */
@@ -83,8 +83,8 @@ function createNumberApi(options: Omit<NumberApiOptions, 'secretName'>, accessKe
      * @throws {UnavailableError} `secret_unavailable` when the access key cannot be read, `number_api_unavailable` while
      *   the number API fails most calls
      */
-    async fetchNumber(deadline: Deadline = NO_DEADLINE): Promise<number> {
-      return await calls.run(deadline, async () => {
+    fetchNumber(deadline: Deadline = NO_DEADLINE): Promise<number> {
+      return calls.run(deadline, async () => {
         const key = accessKey.value ?? (await readKey())
         let answer = await ask(key, deadline)
         if (answer.status === 401 || answer.status === 403) answer = await ask(await keyAfter(key), deadline)

@@ -29,7 +29,7 @@ const getcode: FastifyPluginAsyncTypebox = async (app) => {
         response: { 200: IssuedCode },
       },
     },
-    async (request) => await giveCode(app, request, request.deadline),
+    (request) => giveCode(app, request, request.deadline),
   )
 }
 
