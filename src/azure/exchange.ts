@@ -51,61 +51,84 @@ class ExchangeStoppedError extends Error {
  * @throws {ExchangeTimeoutError} after `timeoutMs`
  * @throws {Error} when the signal is aborted, and what undici or the system has to say
  */
-export async function exchange(pool: Pool, options: ExchangeOptions): Promise<Answer> {
-  const { timeoutMs, maxBytes, signal, ...request } = options
-  if (signal?.aborted) throw new ExchangeStoppedError('stopped before it began')
-  const answered = Promise.withResolvers<Answer>()
-  const gatherer = createGatherer(maxBytes, answered)
-  const stop = () => gatherer.stop(new ExchangeStoppedError('stopped'))
-  const timer = setTimeout(() => gatherer.stop(new ExchangeTimeoutError(`no answer within ${timeoutMs} ms`)), timeoutMs)
-  signal?.addEventListener('abort', stop)
-  try {
-    pool.dispatch(request, gatherer.handler)
-    return await answered.promise
-  } finally {
-    clearTimeout(timer)
-    signal?.removeEventListener('abort', stop)
-  }
+export function exchange(pool: Pool, options: ExchangeOptions): Promise<Answer> {
+  return new Promise((resolve, reject) => {
+    if (options.signal?.aborted) reject(new ExchangeStoppedError('stopped before it began'))
+    else pool.dispatch(options, new Gatherer(options, resolve, reject))
+  })
 }
 
-function createGatherer(maxBytes: number, { resolve, reject }: PromiseWithResolvers<Answer>) {
-  const chunks: Uint8Array[] = []
-  let size = 0
-  let status = 0
-  let headers: IncomingHttpHeaders = {}
-  let controller: Dispatcher.DispatchController | undefined
-  let stoppedBy: Error | undefined
+/** A class, because a request has two of them: what they share is not made anew for each. */
+class Gatherer implements Dispatcher.DispatchHandler {
+  readonly #options: ExchangeOptions
+  readonly #resolve: (answer: Answer) => void
+  readonly #reject: (reason: unknown) => void
+  readonly #timer: NodeJS.Timeout
+  readonly #onAbort = () => this.#stop(new ExchangeStoppedError('stopped'))
+  readonly #chunks: Uint8Array[] = []
+  #size = 0
+  #status = 0
+  #headers: IncomingHttpHeaders = {}
+  #controller: Dispatcher.DispatchController | undefined
+  #stoppedBy: Error | undefined
 
-  function stop(reason: Error): void {
-    stoppedBy = reason
-    controller?.abort(reason)
-    reject(reason)
+  constructor(options: ExchangeOptions, resolve: (answer: Answer) => void, reject: (reason: unknown) => void) {
+    this.#options = options
+    this.#resolve = resolve
+    this.#reject = reject
+    const { timeoutMs, signal } = options
+    const giveUp = () => this.#stop(new ExchangeTimeoutError(`no answer within ${timeoutMs} ms`))
+    this.#timer = setTimeout(giveUp, timeoutMs)
+    signal?.addEventListener('abort', this.#onAbort)
   }
 
-  const handler: Dispatcher.DispatchHandler = {
-    onRequestStart(started) {
-      controller = started
-      // It was stopped while it waited for a connection: nothing of it is sent.
-      if (stoppedBy !== undefined) started.abort(stoppedBy)
-    },
-    onResponseStart(_controller, statusCode, answerHeaders) {
-      status = statusCode
-      headers = answerHeaders
-    },
-    onResponseData(_controller, chunk) {
-      size += chunk.byteLength
-      if (size <= maxBytes) chunks.push(chunk)
-      else {
-        resolve({ status, headers, body: undefined })
-        stop(new Error(`an answer of more than ${maxBytes} bytes`))
-      }
-    },
-    onResponseEnd() {
-      resolve({ status, headers, body: Buffer.concat(chunks).toString() })
-    },
-    onResponseError(_controller, error) {
-      reject(error)
-    },
+  onRequestStart(controller: Dispatcher.DispatchController): void {
+    this.#controller = controller
+    // It was stopped while it waited for a connection: nothing of it is sent.
+    if (this.#stoppedBy !== undefined) controller.abort(this.#stoppedBy)
   }
-  return { handler, stop }
+
+  onResponseStart(_controller: unknown, status: number, headers: IncomingHttpHeaders): void {
+    this.#status = status
+    this.#headers = headers
+  }
+
+  onResponseData(_controller: unknown, chunk: Uint8Array): void {
+    const { maxBytes } = this.#options
+    this.#size += chunk.byteLength
+    if (this.#size <= maxBytes) this.#chunks.push(chunk)
+    else {
+      this.#answer(undefined)
+      this.#stop(new Error(`an answer of more than ${maxBytes} bytes`))
+    }
+  }
+
+  onResponseEnd(): void {
+    this.#answer(Buffer.concat(this.#chunks).toString())
+  }
+
+  onResponseError(_controller: unknown, error: Error): void {
+    this.#fail(error)
+  }
+
+  #stop(reason: Error): void {
+    this.#stoppedBy = reason
+    this.#controller?.abort(reason)
+    this.#fail(reason)
+  }
+
+  #answer(body: string | undefined): void {
+    this.#end()
+    this.#resolve({ status: this.#status, headers: this.#headers, body })
+  }
+
+  #fail(reason: Error): void {
+    this.#end()
+    this.#reject(reason)
+  }
+
+  #end(): void {
+    clearTimeout(this.#timer)
+    this.#options.signal?.removeEventListener('abort', this.#onAbort)
+  }
 }
