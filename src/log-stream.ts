@@ -10,7 +10,7 @@ const MAX_WAITING_BYTES = 16 * 1024 * 1024
  */
 const MAX_WRITE_BYTES = cluster.isWorker ? 4_096 : 16_384
 /** A quiet one writes a line no later than that. */
-const LONGEST_WAIT_MS = 100
+const LONGEST_WAIT_MS = 10
 
 const STANDARD_OUTPUT = 1
 

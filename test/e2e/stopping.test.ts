@@ -73,6 +73,7 @@ for (const [what, script] of [
     const { child, exited, output } = await startService(t, cloud, { NODE_OPTIONS: `--import ${preload}` })
     child.kill('SIGUSR1')
     assert.equal(await exited, 1)
+    await eventually(() => output().includes('boom'), 'the reason')
     const lines = output()
       .split('\n')
       .filter((line) => line.includes('boom'))

@@ -58,8 +58,8 @@ test('one getcode is one trace, from the caller over the API and the queue to th
     asked.some((value) => value.startsWith(`00-${TRACE_ID}-`)),
     `the number API is told: ${asked}`,
   )
-  const line = readLines(service.output()).find(({ audit }) => audit === 'code_issued')
-  assert.equal(line?.['traceId'], TRACE_ID)
+  const findLine = () => readLines(service.output()).find(({ audit }) => audit === 'code_issued')
+  assert.equal((await eventually(findLine, 'the line of the request'))['traceId'], TRACE_ID)
 })
 
 test('a trace that begins here is in the log, and what nobody asked for is not traced', async (t) => {
@@ -74,8 +74,8 @@ test('a trace that begins here is in the log, and what nobody asked for is not t
   const span = await eventually(() => spans[0], 'the request that was refused')
   assert.ok(span)
   assert.equal(span.parentSpanId, '')
-  const line = readLines(output()).find(({ problem }) => problem === 'token_missing')
-  assert.equal(line?.['traceId'], span.traceId)
+  const findLine = () => readLines(output()).find(({ problem }) => problem === 'token_missing')
+  assert.equal((await eventually(findLine, 'the line of the request'))['traceId'], span.traceId)
 })
 
 test('without a variable that asks for traces, nothing of them is loaded, and the message is code and timestamp', async (t) => {
