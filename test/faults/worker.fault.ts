@@ -46,7 +46,7 @@ async function times<T>(count: number, make: () => Promise<T>): Promise<T[]> {
   return made
 }
 
-describe('the life of a code', { concurrency: 6 }, () => {
+describe('the life of a code', { concurrency: 4 }, () => {
   test('500 codes survive workers that are killed at random moments', async (t) => {
     const { env, issue, countValid, countTrue, queue } = await startOnOwnQueue(t)
     const workers = new Set<Running>()
