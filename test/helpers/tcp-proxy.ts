@@ -21,6 +21,8 @@ export type Network =
 
 const LATENCY_MS = 250
 const DRIP_MS = 100
+const LISTEN_TRIES = 50
+const LISTEN_AGAIN_MS = 100
 
 /** Stands between a client and one address of this machine, below TLS, so that either end can be cut off. */
 export async function startTcpProxy(t: { after(fn: () => unknown): void }, target: URL) {
@@ -67,9 +69,18 @@ export async function startTcpProxy(t: { after(fn: () => unknown): void }, targe
     else write(chunk, to)
   }
 
+  /** While nobody listened, a connection of somebody else's may have got the port: such a one ends soon. */
   async function listen(port: number): Promise<void> {
-    server.listen(port, '127.0.0.1')
-    await once(server, 'listening')
+    for (let tries = 0; ; tries += 1) {
+      server.listen(port, '127.0.0.1')
+      try {
+        await once(server, 'listening')
+        return
+      } catch (error) {
+        if (tries === LISTEN_TRIES) throw error
+        await sleep(LISTEN_AGAIN_MS)
+      }
+    }
   }
 
   function cutAll(): void {
