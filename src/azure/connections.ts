@@ -51,6 +51,7 @@ export function createConnections(origin: string, connectTimeoutMs: number) {
 
   /** Its connections end with the exchanges that are under way. */
   function retire(old: Pool): void {
+    if (old.closed) return
     const closed = old.close().finally(() => closing.delete(closed))
     closing.add(closed)
   }
@@ -64,7 +65,7 @@ export function createConnections(origin: string, connectTimeoutMs: number) {
     },
     /** Resolves when what is under way has ended. */
     async close(): Promise<void> {
-      if (pool !== undefined && !pool.closed) retire(pool)
+      if (pool !== undefined) retire(pool)
       await Promise.all(closing)
     },
   }
