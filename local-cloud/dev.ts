@@ -34,7 +34,7 @@ const log = pretty({
   colorize: process.stdout.isTTY,
   translateTime: 'SYS:HH:MM:ss',
   messageFormat: LOG_LINE,
-  ignore: 'requestId,req,status,durationMs,problem,detail,claimed',
+  ignore: 'requestId,req,status,durationMs,caller,problem,detail,claimed',
   singleLine: true,
 })
 
