@@ -74,6 +74,8 @@ export async function openLane(t: Test, neighbour: Neighbour) {
     if (when === 'at start') await faults.on(fault)
     if (when !== 'later') await restart()
     if (when === 'anew') await recover()
+    // It listens before it has the issuers' keys, and a busy machine takes a while to read them.
+    if (when === 'at start') await eventually(async () => (await callers.ask('forged')) === answers.at(-1), 'the keys')
     if (when !== 'at start') await faults.on(fault)
     const looks = columns.map((endpoint, index) =>
       endpoint === 'readyz' ? watchReadiness(answers[index]) : callers.ask(endpoint),
