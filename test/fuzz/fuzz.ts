@@ -130,7 +130,8 @@ export async function fuzz(runs: number): Promise<void> {
     t.diagnostic(`seed ${seed}`)
     const texts = fc.sample(inputs.message, { numRuns: runs, seed }).filter(isSendable)
     for (const text of texts) await queue.sendRawMessage(text)
-    const headers = { authorization: `Bearer ${await cloud.tokens.forApi(caller, { azp: 'a verifier' })}` }
+    const authorizationOf = async (azp: string) => `Bearer ${await cloud.tokens.forApi(caller, { azp })}`
+    const headers = { authorization: await authorizationOf('a caller') }
     const { code } = (await issuing.inject({ url: '/api/v1/getcode', headers })).json()
     const outcomes = async () => sumOutcomes((await worker.inject('/metrics')).body)
     await eventually(
@@ -138,8 +139,20 @@ export async function fuzz(runs: number): Promise<void> {
       'every message has an outcome',
       60_000,
     )
-    const verified = await issuing.inject({ method: 'POST', url: '/api/v1/codes/verify', headers, payload: { code } })
-    assert.equal(verified.json().valid, true)
+    // A busy machine may give one an outcome twice, and this one later. Each look by another caller: it is no search.
+    let looks = 0
+    const isValid = async () => {
+      looks += 1
+      const verifier = { authorization: await authorizationOf(`verifier ${looks}`) }
+      const answer = await issuing.inject({
+        method: 'POST',
+        url: '/api/v1/codes/verify',
+        headers: verifier,
+        payload: { code },
+      })
+      return answer.json().valid === true
+    }
+    await eventually(isValid, 'the code is valid', 60_000)
     const poison = createStorageQueue({ url: poisonUrl(url), credential: createCredential(), messageEncoding: 'text' })
     assert.equal(await poison.countMessages(), (await outcomes())['poisoned'])
   })
