@@ -20,11 +20,17 @@ export interface ServiceStart {
   memoryAtReady: number
 }
 
-/** Starts the service as `npm start` does, until it is ready, and ends it. */
-export async function startService(serviceEnv: Readonly<Record<string, string>>): Promise<ServiceStart> {
+/**
+ * Starts the service until it is ready, and ends it.
+ * @param script what Node is given, in this project: `src/server.ts` as `npm start` does, or what is deployed
+ */
+export async function startService(
+  serviceEnv: Readonly<Record<string, string>>,
+  script: string,
+): Promise<ServiceStart> {
   const port = await freePort()
   const startedAt = performance.now()
-  const child = spawn(process.execPath, ['--import', './tools/require-node.mjs', 'src/server.ts'], {
+  const child = spawn(process.execPath, ['--import', './tools/require-node.mjs', script], {
     cwd: ROOT,
     env: { ...process.env, ...serviceEnv, NODE_ENV: 'production', PORT: String(port) },
     stdio: 'ignore',

@@ -7,8 +7,8 @@ usage() {
   cat <<'HELP'
 bash infra/deploy.sh --name <name> [--dry-run]
 
-Packs the code with its production dependencies, as it runs (there is no build step), and brings it to the API, the worker
-and the number API that bash infra/provision.sh --name <name> created.
+Packs the service in a few files (npm run bundle) with its production dependencies, and brings it to the API, the worker and
+the number API that bash infra/provision.sh --name <name> created.
 HELP
 }
 
@@ -48,11 +48,11 @@ NAMES
 PACKED=$(mktemp -d)
 trap 'rm -rf "$PACKED"' EXIT
 
-echo "== The service: src/ and its production dependencies" >&2
+echo "== The service: its bundle and its production dependencies" >&2
 mkdir -p "$PACKED/service/tools"
 cp package.json package-lock.json .npmrc "$PACKED/service"
 cp tools/require-node.mjs "$PACKED/service/tools"
-cp -R src "$PACKED/service"
+node tools/bundle.mjs "$PACKED/service/bundle"
 (cd "$PACKED/service" && npm ci --omit=dev --ignore-scripts --no-audit --no-fund)
 # Type declarations and source maps are half of it, and nothing runs them.
 find "$PACKED/service/node_modules" -type f \( -name '*.map' -o -name '*.ts' -o -name '*.mts' -o -name '*.cts' \) -delete
@@ -78,5 +78,6 @@ if $dry_run; then
   echo "$script"
   exit
 fi
+[ -d node_modules/esbuild ] || fail 'Run npm ci first: it brings what packs the service.'
 command -v zip >/dev/null || fail 'This needs the program zip.'
 bash -c "$script"

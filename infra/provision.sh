@@ -114,7 +114,7 @@ say "The API: $API"
 if ! az webapp show --name "$API" --resource-group "$GROUP" --output none 2>/dev/null; then
   az webapp create --name "$API" --resource-group "$GROUP" --plan "$PLAN" --runtime NODE:24-lts --https-only true --output none
 fi
-az webapp config set --name "$API" --resource-group "$GROUP" --linux-fx-version 'NODE|24-lts' --startup-file 'node --import ./tools/require-node.mjs src/server.ts' --always-on true --http20-enabled true --min-tls-version 1.2 --ftps-state Disabled --generic-configurations '{"healthCheckPath": "/healthz"}' --output none
+az webapp config set --name "$API" --resource-group "$GROUP" --linux-fx-version 'NODE|24-lts' --startup-file 'node --import ./tools/require-node.mjs bundle/server.js' --always-on true --http20-enabled true --min-tls-version 1.2 --ftps-state Disabled --generic-configurations '{"healthCheckPath": "/healthz"}' --output none
 API_IDENTITY=$(az webapp identity assign --name "$API" --resource-group "$GROUP" --query principalId --output tsv)
 API_HOST=$(az webapp show --name "$API" --resource-group "$GROUP" --query defaultHostName --output tsv)
 
@@ -122,7 +122,7 @@ say "The worker: $WORKER, whose health and metrics nobody outside can ask for"
 if ! az webapp show --name "$WORKER" --resource-group "$GROUP" --output none 2>/dev/null; then
   az webapp create --name "$WORKER" --resource-group "$GROUP" --plan "$PLAN" --runtime NODE:24-lts --https-only true --output none
 fi
-az webapp config set --name "$WORKER" --resource-group "$GROUP" --linux-fx-version 'NODE|24-lts' --startup-file 'node --optimize-for-size --import ./tools/require-node.mjs src/worker.ts' --always-on true --http20-enabled true --min-tls-version 1.2 --ftps-state Disabled --generic-configurations '{"healthCheckPath": "/healthz"}' --output none
+az webapp config set --name "$WORKER" --resource-group "$GROUP" --linux-fx-version 'NODE|24-lts' --startup-file 'node --optimize-for-size --import ./tools/require-node.mjs bundle/worker.js' --always-on true --http20-enabled true --min-tls-version 1.2 --ftps-state Disabled --generic-configurations '{"healthCheckPath": "/healthz"}' --output none
 az resource update --resource-group "$GROUP" --namespace Microsoft.Web --parent "sites/$WORKER" --resource-type config --name web --set properties.ipSecurityRestrictionsDefaultAction=Deny --set properties.scmIpSecurityRestrictionsDefaultAction=Allow --api-version 2023-12-01 --output none
 WORKER_IDENTITY=$(az webapp identity assign --name "$WORKER" --resource-group "$GROUP" --query principalId --output tsv)
 

@@ -89,7 +89,7 @@ resource api 'Microsoft.Web/sites@2023-12-01' = {
     httpsOnly: true
     siteConfig: {
       linuxFxVersion: 'NODE|24-lts'
-      appCommandLine: 'node --import ./tools/require-node.mjs src/server.ts'
+      appCommandLine: 'node --import ./tools/require-node.mjs bundle/server.js'
       alwaysOn: true
       http20Enabled: true
       minTlsVersion: '1.2'
@@ -136,7 +136,7 @@ resource worker 'Microsoft.Web/sites@2023-12-01' = {
     httpsOnly: true
     siteConfig: {
       linuxFxVersion: 'NODE|24-lts'
-      appCommandLine: 'node --optimize-for-size --import ./tools/require-node.mjs src/worker.ts'
+      appCommandLine: 'node --optimize-for-size --import ./tools/require-node.mjs bundle/worker.js'
       alwaysOn: true
       http20Enabled: true
       minTlsVersion: '1.2'

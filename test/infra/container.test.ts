@@ -51,7 +51,7 @@ test('the container apps have a configuration that the service accepts, on one q
   assert.deepEqual(settings.STORAGE_QUEUE_URL, STORAGE_QUEUE_URL)
   assert.equal(settings.CODES_TABLE_URL, CODES_TABLE_URL)
   assert.equal(settings.METRICS_PORT, port)
-  assert.deepEqual(worker.container.args, ['--optimize-for-size', 'src/worker.ts'])
+  assert.deepEqual(worker.container.args, ['--optimize-for-size', 'bundle/worker.js'])
   const metadata = worker.scale.rules[0].custom?.metadata ?? {}
   assert.equal(
     `https://${metadata['accountName']}.queue.core.windows.net/${metadata['queueName']}`,
