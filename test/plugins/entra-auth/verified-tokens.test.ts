@@ -211,6 +211,21 @@ describe('the memory of tokens', () => {
     )
   })
 
+  test('takes no token for another one that has the same key of the map', async () => {
+    const { authenticate, tokens } = await setUp()
+    const authorization = bearer()
+    await authenticate('', authorization)
+    const one = tokens.find(authorization, Date.now())
+    assert.ok(one !== undefined)
+    const alike = `${authorization.slice(0, -9)}${authorization.at(-9) === 'A' ? 'B' : 'A'}${authorization.slice(-8)}`
+    assert.equal(tokens.find(alike, Date.now()), undefined)
+    const other = { ...one, authorization: alike, caller: { ...one.caller, tokenId: 'the other' } }
+    tokens.add(other)
+    assert.equal(tokens.find(authorization, Date.now()), undefined)
+    assert.equal(tokens.find(alike, Date.now())?.caller, other.caller)
+    assert.equal(tokens.size, 1)
+  })
+
   test('remembers no refusal', async () => {
     const { authenticate, tokens } = await setUp()
     for (const claims of [{ aud: 'other' }, { exp: 1 }, { iss: 'other' }]) {
