@@ -1,5 +1,13 @@
 # The API; with the arguments --optimize-for-size bundle/worker.js, the worker. docs/deployment.md says how to build and run it.
 
+FROM node:24.21.0-bookworm-slim AS bundle
+WORKDIR /app
+COPY package.json package-lock.json .npmrc ./
+RUN npm ci --ignore-scripts --no-audit --no-fund
+COPY tools/bundle.mjs tools/
+COPY src src
+RUN node tools/bundle.mjs
+
 FROM node:24.21.0-bookworm-slim AS build
 WORKDIR /app
 COPY package.json package-lock.json .npmrc ./
@@ -7,8 +15,7 @@ RUN npm ci --omit=dev --ignore-scripts --no-audit --no-fund
 # Type declarations and source maps are half of it, and nothing runs them.
 RUN find node_modules -type f \( -name '*.map' -o -name '*.ts' -o -name '*.mts' -o -name '*.cts' \) -delete
 COPY tools/require-node.mjs tools/
-# By npm run bundle.
-COPY bundle bundle
+COPY --from=bundle /app/bundle bundle
 # What Node compiles at a start lies ready: a start takes little more than half of its CPU time. The cache is one user's, so it is made as that user.
 RUN mkdir .compile-cache && chown 65532:65532 .compile-cache
 USER 65532:65532

@@ -21,7 +21,6 @@ const MAX_BYTES = 250e6
 
 const instructions = parseDockerfile(readFileSync(join(root, 'Dockerfile'), 'utf8'))
 const cloud = await startCloud()
-await run({ after }, process.execPath, ['tools/bundle.mjs'])
 const image = await build({ after }, instructions)
 const files = readdirSync(image.root, { recursive: true, encoding: 'utf8' }).map((name) => ({
   name,

@@ -85,5 +85,8 @@ test('the image gets what the Dockerfile copies, and .dockerignore keeps out eve
   const copied = dockerfile
     .filter(({ name, rest }) => name === 'COPY' && !rest.startsWith('--from='))
     .flatMap(({ rest }) => rest.split(' ').slice(0, -1))
-  assert.deepEqual(lines.flatMap((line) => (line.startsWith('!') ? [line.slice(1)] : [])).sort(), copied.sort())
+  assert.deepEqual(
+    lines.flatMap((line) => (line.startsWith('!') ? [line.slice(1)] : [])).sort(),
+    [...new Set(copied)].sort(),
+  )
 })
