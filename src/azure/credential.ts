@@ -15,9 +15,9 @@ const REQUEST_TIMEOUT_MS = 5_000
 export type Credential = TokenCredential
 
 /**
- * `DefaultAzureCredential` as it comes: a managed identity in Azure, a developer's or a service principal's sign-in
- * elsewhere, chosen by `AZURE_*` variables that it reads itself. Loaded with the first token that is asked for: it takes
- * longer to load than the rest of the service.
+ * `DefaultAzureCredential` with bounds on how long it takes (docs/decisions/0049): a managed identity in Azure, a developer's
+ * or a service principal's sign-in elsewhere, chosen by `AZURE_*` variables that it reads itself. Loaded with the first token
+ * that is asked for: it takes longer to load than the rest of the service.
  */
 export function createCredential(): Credential {
   const load = once(async () => {
