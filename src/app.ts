@@ -41,6 +41,8 @@ const MAX_BODY_BYTES = 16 * 1024
 const HEADERS_TIMEOUT_MS = 10_000
 const REQUEST_TIMEOUT_MS = 15_000
 const CONNECTIONS_CHECKED_EVERY_MS = 2_000
+/** A connection on which nothing moves in the middle of a request or an answer, as when nobody reads it. */
+const STALLED_CONNECTION_MS = 30_000
 /** All that a request waits for together; each neighbour has a shorter time of its own. */
 const ANSWER_WITHIN_MS = 15_000
 /** Far from enough to find one of some 10¹³ codes, and plenty for people's typing errors behind one caller. */
@@ -68,6 +70,7 @@ export async function buildApp(config: Config, tracing?: Tracing, sendCode?: Sen
       connectionsCheckingInterval: CONNECTIONS_CHECKED_EVERY_MS,
     },
     requestTimeout: REQUEST_TIMEOUT_MS,
+    connectionTimeout: STALLED_CONNECTION_MS,
     // A HEAD request must not issue a code; routes that have a harmless GET opt in.
     exposeHeadRoutes: false,
     // A number is not a text: what has the wrong type is refused, not converted.

@@ -25,18 +25,19 @@ const NOT_VALID: Verification = { valid: false }
  * Uses a code. True exactly once, however many ask at the same time; unknown, malformed, expired, used and ended codes
  * are all alike.
  * @param code whatever the caller sent
- * @param nowMs milliseconds since the epoch
+ * @param now milliseconds since the epoch; asked when the table has answered, which may take a while
  * @throws {UnavailableError} `codes_unavailable`; the code may be used by then
  */
 export async function verifyCode(
   table: Pick<StorageTable, 'find' | 'update'>,
   code: string,
-  nowMs: number = Date.now(),
+  now: () => number = Date.now,
 ): Promise<Verification> {
   if (!Value.Check(Code, code)) return NOT_VALID
   const keys = keysOf(digestOf(code))
   const found = await table.find(keys)
   if (found === undefined) return NOT_VALID
+  const nowMs = now()
   const { state, issuedAt, expiresAt } = Value.Parse(CodeRecord, found.properties)
   if (state !== 'valid' || nowMs >= Date.parse(expiresAt)) return NOT_VALID
 

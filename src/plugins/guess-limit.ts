@@ -23,13 +23,6 @@ function createGuessLimit({ maxPerMinute, keyGenerator }: GuessLimitOptions) {
     return new RateLimiterMemory({ points: maxPerMinute, duration: MINUTE_SECONDS })
   }
 
-  async function assertMayGuess(caller: string, wrong: RateLimiterMemory): Promise<void> {
-    const known = await wrong.get(caller)
-    // Those that are not answered yet may all be wrong: many at once get no further than one after the other.
-    const possible = (known?.consumedPoints ?? 0) + (pending.get(caller) ?? 0)
-    if (possible >= maxPerMinute) throw tooManyGuesses(known?.msBeforeNext ?? 0)
-  }
-
   return {
     /**
      * Lets a caller guess. Only a wrong guess counts.
@@ -40,8 +33,12 @@ function createGuessLimit({ maxPerMinute, keyGenerator }: GuessLimitOptions) {
       const caller = keyGenerator(request)
       counter ??= openCounter()
       const wrong = await counter
-      await assertMayGuess(caller, wrong)
-      pending.set(caller, (pending.get(caller) ?? 0) + 1)
+      const known = await wrong.get(caller)
+      // Those that are not answered yet may all be wrong: many at once get no further than one after the other. Nothing may
+      // be waited for between the look and the count.
+      const underWay = pending.get(caller) ?? 0
+      if ((known?.consumedPoints ?? 0) + underWay >= maxPerMinute) throw tooManyGuesses(known?.msBeforeNext ?? 0)
+      pending.set(caller, underWay + 1)
       try {
         const { isRight, answer } = await guess()
         if (!isRight) await wrong.penalty(caller)

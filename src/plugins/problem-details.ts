@@ -68,6 +68,9 @@ const NOT_HTTP = clientError(
   'This is not a valid HTTP/1.1 request.',
 )
 
+/** Time to take the answer, for who is still there. */
+const CLOSES_WITHIN_MS = 1_000
+
 /** Answers what is no HTTP request, or never became a whole one, and ends the connection. */
 export function answerClientError(this: FastifyInstance, error: ConnectionError, socket: Socket): void {
   if (error.code === 'ECONNRESET' || !socket.writable) {
@@ -85,6 +88,9 @@ export function answerClientError(this: FastifyInstance, error: ConnectionError,
   }
   const lines = Object.entries(headers).map(([name, value]) => `${name}: ${value}`)
   socket.end([`HTTP/1.1 ${problem.status} ${STATUS_CODES[problem.status]}`, ...lines, '', body].join('\r\n'))
+  // Node bounds a connection once. Who does not close it from that side would keep it, and what waits for its end, for ever.
+  const destroying = setTimeout(() => socket.destroy(), CLOSES_WITHIN_MS)
+  socket.once('close', () => clearTimeout(destroying))
 }
 
 /** No route has this method and URL: 405 when another method has, 404 otherwise (RFC 9110, section 15.5.6). */

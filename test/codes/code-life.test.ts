@@ -139,7 +139,7 @@ describe('verification', () => {
   test('says when the code was issued and when it ends', async () => {
     const issuedAtMs = Date.now()
     const code = await makeValid(600, issuedAtMs)
-    assert.deepEqual(await verifyCode(table, code, issuedAtMs + 599_999), {
+    assert.deepEqual(await verifyCode(table, code, () => issuedAtMs + 599_999), {
       valid: true,
       issuedAt: new Date(issuedAtMs).toISOString(),
       expiresAt: new Date(issuedAtMs + 600_000).toISOString(),
@@ -149,8 +149,22 @@ describe('verification', () => {
   test('is false from the end of its time on, though the worker has not ended it', async () => {
     const issuedAtMs = Date.now()
     const code = await makeValid(600, issuedAtMs)
-    assert.deepEqual(await verifyCode(table, code, issuedAtMs + 600_000), { valid: false })
+    assert.deepEqual(await verifyCode(table, code, () => issuedAtMs + 600_000), { valid: false })
     assert.equal(await stateOf(code), 'valid')
+  })
+
+  test('is false when the code ended while the table took its time', async () => {
+    const issuedAtMs = Date.now()
+    const code = await makeValid(600, issuedAtMs)
+    let nowMs = issuedAtMs + 599_000
+    const slow = {
+      ...table,
+      find: async (...keys: Parameters<typeof table.find>) => {
+        nowMs += 2_000
+        return await table.find(...keys)
+      },
+    }
+    assert.deepEqual(await verifyCode(slow, code, () => nowMs), { valid: false })
   })
 
   test('is true when its own update succeeded and only the answer to it was lost', async () => {

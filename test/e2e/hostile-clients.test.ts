@@ -1,15 +1,20 @@
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
+import { existsSync, readdirSync } from 'node:fs'
 import { connect, type Socket } from 'node:net'
 import { after, describe, test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { caller } from '../../local-cloud/directory.ts'
 import { startCloud } from '../helpers/cloud.ts'
+import { eventually } from '../helpers/processes.ts'
 import { startService } from '../helpers/service.ts'
 
 const cloud = await startCloud()
 const service = await startService({ after }, cloud, { RATE_LIMIT_PER_MINUTE: '10000' })
 const authorization = `Bearer ${await cloud.tokens.forApi(caller)}`
+
+/** Where the system says which files a process has open. */
+const skip = !existsSync('/proc/self/fd')
 
 describe('a client that', { concurrency: true }, () => {
   const requests: Array<[what: string, text: string, status: number, code: string]> = [
@@ -69,7 +74,45 @@ describe('a client that', { concurrency: true }, () => {
     }
     for (const answer of await Promise.all(slow)) assert.match(answer, /^HTTP\/1\.1 408 .*"code":"request_timeout"/s)
   })
+
+  test('is told 408 and does not close the connection from its side loses it all the same', { skip }, async (t) => {
+    const service = await startService(t, cloud)
+    const openBefore = countFiles(service.child.pid)
+    const clients = Array.from({ length: 50 }, async () => {
+      const socket = connect({ port: service.port, host: '127.0.0.1', allowHalfOpen: true })
+      t.after(() => socket.destroy())
+      socket.on('error', () => undefined).write(post('Content-Length: 100\r\n', '{"code":'))
+      const [answer] = await once(socket, 'data')
+      assert.match(String(answer), /^HTTP\/1\.1 408 /)
+    })
+    await Promise.all(clients)
+    await eventually(() => countFiles(service.child.pid) < openBefore + 25, 'the connections are gone', 5_000)
+  })
+
+  test('asks for a file a thousand times on one connection and reads nothing has sixty of them open, until it goes', {
+    skip,
+  }, async (t) => {
+    const service = await startService(t, cloud)
+    const file = '/docs/static/swagger-ui-bundle.js'
+    await eventually(async () => (await fetch(`${service.url}${file}`)).ok, 'the documentation is there')
+    const openBefore = countFiles(service.child.pid)
+    const socket = await open(service.port)
+    socket.pause().write(`GET ${file} HTTP/1.1\r\nHost: a\r\n\r\n`.repeat(1_000))
+    await eventually(() => countFiles(service.child.pid) > openBefore + 30, 'many are under way')
+    for (let i = 0; i < 10; i += 1) {
+      assert.ok(countFiles(service.child.pid) < openBefore + 100)
+      assert.equal(await statusOfGetcode(service.url), 200)
+    }
+    socket.destroy()
+    await eventually(() => countFiles(service.child.pid) < openBefore + 20, 'they are closed')
+    for (let i = 0; i < 100; i += 1) assert.equal((await fetch(`${service.url}${file}`)).status, 200)
+  })
 })
+
+/** Files and sockets that a process has open. */
+function countFiles(pid: number | undefined): number {
+  return readdirSync(`/proc/${pid}/fd`).length
+}
 
 function post(headers: string, body: string): string {
   const always = `Host: a\r\nAuthorization: ${authorization}\r\nContent-Type: application/json\r\nConnection: close\r\n`

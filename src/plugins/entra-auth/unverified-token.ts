@@ -94,8 +94,17 @@ function isJsonObject(value: unknown): value is JsonObject {
 /** A value of the caller's own token, short enough for a message. */
 export function describe(value: unknown): string {
   if (value === undefined) return 'nothing'
-  const text = JSON.stringify(value)
+  const text = toJson(value)
   return text.length > 120 ? `${text.slice(0, 120)}…` : text
+}
+
+/** What can be parsed cannot always be written again: that takes more of the stack for each level. */
+function toJson(value: unknown): string {
+  try {
+    return JSON.stringify(value)
+  } catch {
+    return 'something that is nested too deeply'
+  }
 }
 
 function malformed(detail: string): InvalidTokenError {

@@ -79,7 +79,7 @@ export type VerifiedTokens = ReturnType<typeof createVerifiedTokens>
 
 /**
  * A number from the end of the signature, which is as good as random: a text would have to be cut, hashed and compared. Two
- * tokens may have the same: then the one that came first is verified whenever it comes.
+ * tokens may have the same: then each takes the other's place, and is verified whenever it comes after it.
  */
 function keyOf(authorization: string): number {
   let key = 0

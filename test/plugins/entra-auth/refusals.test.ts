@@ -48,6 +48,11 @@ function createForge({ issuer, tokens, origins }: LocalCloud) {
       const input = `${encode({ typ: 'JWT', alg, kid: issuer.kid })}.${payload}`
       return `${input}.${createHmac('sha256', pem).update(input).digest('base64url')}`
     },
+    /** Half as deep again as `JSON.stringify` can go, and no longer than a token may be. */
+    nestedAlgorithm: () => {
+      const header = `{"typ":"JWT","kid":"${issuer.kid}","alg":${'['.repeat(5_500)}${']'.repeat(5_500)}}`
+      return `${Buffer.from(header).toString('base64url')}.${encode({})}.AAAA`
+    },
     strangerJwk: () => ({ ...stranger.publicKey.export({ format: 'jwk' }), kid: issuer.kid, alg: 'RS256', use: 'sig' }),
     kid: issuer.kid,
     entraOrigin: origins.entra,
@@ -245,6 +250,7 @@ const rows: Row[] = [
   ...otherAlgorithms,
   ['no alg', (forge) => forge.stranger({ alg: undefined }), 401, 'token_algorithm'],
   ['alg is a list', (forge) => forge.stranger({ alg: ['RS256'] }), 401, 'token_algorithm'],
+  ['alg is nested too deeply to be written', (forge) => forge.nestedAlgorithm(), 401, 'token_algorithm'],
   ['HS256 with the public key as secret', (forge) => forge.hmacWithPublicKey(), 401, 'token_algorithm'],
   ['the same, declared as RS256', (forge) => forge.hmacWithPublicKey('RS256'), 401, 'token_signature'],
 
