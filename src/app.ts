@@ -41,7 +41,7 @@ const MAX_BODY_BYTES = 16 * 1024
 const HEADERS_TIMEOUT_MS = 10_000
 const REQUEST_TIMEOUT_MS = 15_000
 const CONNECTIONS_CHECKED_EVERY_MS = 2_000
-/** A connection on which nothing moves in the middle of a request or an answer, as when nobody reads it. */
+/** For a connection on which nothing moves, as when nobody reads an answer: Node ends it then, or after as much again. */
 const STALLED_CONNECTION_MS = 30_000
 /** All that a request waits for together; each neighbour has a shorter time of its own. */
 const ANSWER_WITHIN_MS = 15_000

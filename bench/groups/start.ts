@@ -47,47 +47,14 @@ export const start: Group = {
 }
 
 function toRows({ name, marks }: (typeof variants)[number], starts: readonly ServiceStart[]) {
-  const middle = (figure: (start: ServiceStart) => number) => median(starts.map(figure))
-  const seconds = marks && { atMost: marks.seconds }
-  const megabytes = marks && { atMost: marks.megabytes }
+  const row = (name: string, unit: 's' | 'MB', figure: keyof ServiceStart, atMost?: number) => {
+    const middle = median(starts.map((each) => each[figure]))
+    return { name, comparisons: [compareValue(middle, unit, atMost === undefined ? undefined : { atMost })] }
+  }
   return [
-    {
-      name: `${name}: first answer`,
-      comparisons: [
-        compareValue(
-          middle((each) => each.secondsToAnswer),
-          's',
-          seconds,
-        ),
-      ],
-    },
-    {
-      name: '  memory then',
-      comparisons: [
-        compareValue(
-          middle((each) => each.memoryAtAnswer),
-          'MB',
-          megabytes,
-        ),
-      ],
-    },
-    {
-      name: '  ready',
-      comparisons: [
-        compareValue(
-          middle((each) => each.secondsToReady),
-          's',
-        ),
-      ],
-    },
-    {
-      name: '  memory then',
-      comparisons: [
-        compareValue(
-          middle((each) => each.memoryAtReady),
-          'MB',
-        ),
-      ],
-    },
+    row(`${name}: first answer`, 's', 'secondsToAnswer', marks?.seconds),
+    row('  memory then', 'MB', 'memoryAtAnswer', marks?.megabytes),
+    row('  ready', 's', 'secondsToReady'),
+    row('  memory then', 'MB', 'memoryAtReady'),
   ]
 }

@@ -1,12 +1,12 @@
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
-import { existsSync, readdirSync } from 'node:fs'
+import { existsSync } from 'node:fs'
 import { connect, type Socket } from 'node:net'
 import { after, describe, test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { caller } from '../../local-cloud/directory.ts'
 import { startCloud } from '../helpers/cloud.ts'
-import { eventually } from '../helpers/processes.ts'
+import { countFiles, eventually } from '../helpers/processes.ts'
 import { startService } from '../helpers/service.ts'
 
 const cloud = await startCloud()
@@ -108,11 +108,6 @@ describe('a client that', { concurrency: true }, () => {
     for (let i = 0; i < 100; i += 1) assert.equal((await fetch(`${service.url}${file}`)).status, 200)
   })
 })
-
-/** Files and sockets that a process has open. */
-function countFiles(pid: number | undefined): number {
-  return readdirSync(`/proc/${pid}/fd`).length
-}
 
 function post(headers: string, body: string): string {
   const always = `Host: a\r\nAuthorization: ${authorization}\r\nContent-Type: application/json\r\nConnection: close\r\n`

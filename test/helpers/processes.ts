@@ -1,6 +1,7 @@
 import { type ChildProcess, type SpawnOptions, spawn } from 'node:child_process'
 import { randomInt } from 'node:crypto'
 import { once } from 'node:events'
+import { readdirSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -87,4 +88,9 @@ export function isAlive(pid: number): boolean {
   } catch {
     return false
   }
+}
+
+/** Files and sockets that a process has open, where the system has `/proc`. */
+export function countFiles(pid: number | undefined): number {
+  return readdirSync(`/proc/${pid}/fd`).length
 }
