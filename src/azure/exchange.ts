@@ -16,7 +16,7 @@ export interface ExchangeOptions {
 }
 
 /** As much of an `AbortSignal` as the Azure SDKs ask for. */
-interface StopSignal {
+export interface StopSignal {
   readonly aborted: boolean
   addEventListener(type: 'abort', listener: () => void): void
   removeEventListener(type: 'abort', listener: () => void): void

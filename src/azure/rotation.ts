@@ -15,7 +15,8 @@ export function createRotation<T>(items: readonly T[]) {
      * rest is over comes first once, and rests on until it succeeds, so that a single caller finds out how it is.
      * @param nowMs milliseconds on any clock
      */
-    next(nowMs: number): T[] {
+    next(nowMs: number): readonly T[] {
+      if (items.length === 1) return items
       const probed = items.find((item) => (restsUntilMs.get(item) ?? Number.POSITIVE_INFINITY) <= nowMs)
       const ready = items.filter((item) => !restsUntilMs.has(item))
       const resting = items.filter((item) => restsUntilMs.has(item) && item !== probed)

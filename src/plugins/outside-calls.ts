@@ -9,6 +9,7 @@ import {
 } from 'cockatiel'
 import type { FastifyBaseLogger } from 'fastify'
 import type { Deadline } from '../azure/deadline.ts'
+import { goOnFrom } from '../azure/go-on-from.ts'
 import { OutsideError, UnavailableError } from '../errors.ts'
 
 /** Of a call that failed for now. Together with the first try three, within about half a second. */
@@ -55,14 +56,10 @@ export function createOutsideCalls({ name, title, log, outOfTime }: OutsideCalls
      * @throws {UnavailableError} `<name>_unavailable` without a call, while most calls fail
      */
     async run<T>(deadline: Deadline, attempt: () => Promise<T>): Promise<T> {
-      const repeated = retry(
-        handleWhen((error) => isWorthAnotherTry(error, deadline)),
-        { maxAttempts: RETRIES, backoff: new DelegateBackoff(pauseMs) },
-      )
       // Whoever has used up its own time says nothing about the neighbour.
       if (deadline.leftMs() < SHORTEST_TRY_MS) throw outOfTime()
       try {
-        return await breaker.execute(() => repeated.execute(attempt, deadline.signal))
+        return await breaker.execute(() => runRepeatedly(deadline, attempt))
       } catch (error) {
         if (!(error instanceof BrokenCircuitError)) throw error
         throw new UnavailableError(
@@ -74,6 +71,20 @@ export function createOutsideCalls({ name, title, log, outOfTime }: OutsideCalls
         )
       }
     },
+  }
+}
+
+/** Retries are set up once there is a failure: setting them up takes longer than all else of a call that succeeds. */
+async function runRepeatedly<T>(deadline: Deadline, attempt: () => Promise<T>): Promise<T> {
+  const first = attempt()
+  try {
+    return await first
+  } catch {
+    const repeated = retry(
+      handleWhen((error) => isWorthAnotherTry(error, deadline)),
+      { maxAttempts: RETRIES, backoff: new DelegateBackoff(pauseMs) },
+    )
+    return await repeated.execute(goOnFrom(first, attempt), deadline.signal)
   }
 }
 

@@ -119,6 +119,25 @@ describe('a message that no queue takes is refused before it is sent', () => {
   })
 })
 
+/** What follows a success at once goes without the SDK's pipeline, until it fails. */
+const messages: Array<[which: string, open: (t: Test) => ReturnType<typeof openRecorded>]> = [
+  ['the first message', (t) => openRecorded(t)],
+  [
+    'a message right after another',
+    async (t) => {
+      const opened = await openRecorded(t)
+      await opened.queue.sendMessage('before')
+      opened.recorder.requests.length = 0
+      return opened
+    },
+  ],
+]
+
+async function openRecorded(t: Test, as = credential) {
+  const recorder = await startRecorder(t, cloud)
+  return { recorder, queue: openQueue(t, `${recorder.origin}/account/codes`, 'text', as) }
+}
+
 describe('when a message cannot be sent, queue_unavailable', () => {
   test('names a queue that does not exist, once, and no token', async (t) => {
     const error = await failure(openQueue(t, `${cloud.storage.queueUrl}-missing`).sendMessage('x'))
@@ -164,15 +183,17 @@ describe('when a message cannot be sent, queue_unavailable', () => {
     ['503 every time', 503, 3],
   ]
   for (const [what, status, tries] of answers) {
-    test(`after ${tries} ${tries === 1 ? 'try' : 'tries'} when the queue answers ${what}`, async (t) => {
-      const recorder = await startRecorder(t, cloud)
-      const headers = { 'x-ms-error-code': 'SomeReason', 'content-type': 'application/xml' }
-      recorder.answer((response) => response.writeHead(status, headers).end('<Error><Code>SomeReason</Code></Error>'))
-      const error = await failure(openQueue(t, `${recorder.origin}/account/codes`).sendMessage('x'))
-      assert.match(String(error.cause), new RegExp(`SomeReason, status ${status}`))
-      assert.equal(recorder.requests.length, tries)
-      assertHarmless(error)
-    })
+    for (const [which, open] of messages) {
+      test(`after ${tries} ${tries === 1 ? 'try' : 'tries'} when the queue answers ${which} with ${what}`, async (t) => {
+        const { recorder, queue } = await open(t)
+        const headers = { 'x-ms-error-code': 'SomeReason', 'content-type': 'application/xml' }
+        recorder.answer((response) => response.writeHead(status, headers).end('<Error><Code>SomeReason</Code></Error>'))
+        const error = await failure(queue.sendMessage('x'))
+        assert.match(String(error.cause), new RegExp(`SomeReason, status ${status}`))
+        assert.equal(recorder.requests.length, tries)
+        assertHarmless(error)
+      })
+    }
   }
 })
 
@@ -187,30 +208,64 @@ describe('a message is sent again', () => {
     ['the answer does not come', () => undefined],
   ]
   for (const [what, fail] of once) {
-    test(`when ${what}`, async (t) => {
-      const recorder = await startRecorder(t, cloud)
-      recorder.answer((response) => (recorder.requests.length === 1 ? fail(response) : response.writeHead(201).end()))
-      await openQueue(t, `${recorder.origin}/account/codes`).sendMessage('x')
-      assert.equal(recorder.requests.length, 2)
-      assert.equal(recorder.requests[0]?.body, recorder.requests[1]?.body)
-    })
+    for (const [which, open] of messages) {
+      test(`when ${what}, to ${which}`, async (t) => {
+        const { recorder, queue } = await open(t)
+        recorder.answer((response) => (recorder.requests.length === 1 ? fail(response) : response.writeHead(201).end()))
+        await queue.sendMessage('x')
+        const [first, second, ...others] = recorder.requests.map(({ headers, body }) => ({
+          id: headers['x-ms-client-request-id'],
+          authorization: headers.authorization,
+          body,
+        }))
+        assert.deepEqual(first, second)
+        assert.deepEqual(others, [])
+      })
+    }
   }
 })
 
-test('a token that has expired is replaced before it is sent', async (t) => {
-  const recorder = await startRecorder(t, cloud)
-  const lifetimesMs = [1_000, 3_600_000]
+/** Gives `token-1`, `token-2` and so on. */
+function issueTokens(lifetimesMs: readonly number[]): TokenCredential {
   let asked = 0
-  const expiring: TokenCredential = {
+  return {
     async getToken() {
       asked += 1
-      return { token: `token-${asked}`, expiresOnTimestamp: Date.now() + (lifetimesMs[asked - 1] ?? 0) }
+      return { token: `token-${asked}`, expiresOnTimestamp: Date.now() + (lifetimesMs[asked - 1] ?? 3_600_000) }
     },
   }
-  const queue = openQueue(t, `${recorder.origin}/account/codes`, 'text', expiring)
+}
+
+test('a token is replaced before it expires, and not for every message', async (t) => {
+  const { recorder, queue } = await openRecorded(t, issueTokens([1_000]))
+  await queue.sendMessage('x')
+  await queue.sendMessage('x')
+  await new Promise((resolve) => setTimeout(resolve, 600))
   for (let i = 0; i < 3; i += 1) await queue.sendMessage('x')
   const sent = recorder.requests.map(({ headers }) => headers.authorization)
-  assert.deepEqual(sent, ['Bearer token-1', 'Bearer token-2', 'Bearer token-2'])
+  assert.deepEqual(
+    sent,
+    ['token-1', 'token-1', 'token-2', 'token-2', 'token-2'].map((token) => `Bearer ${token}`),
+  )
+})
+
+test('a token that was revoked is replaced when the storage account says so', async (t) => {
+  const { recorder, queue } = await openRecorded(t, issueTokens([]))
+  await queue.sendMessage('x')
+  // Continuous access evaluation: 'Claims challenges, claims requests, and client capabilities', Microsoft Learn.
+  const claims = Buffer.from('{"access_token":{"nbf":{"essential":true,"value":"1"}}}').toString('base64')
+  const challenge = `Bearer realm="", error="insufficient_claims", claims="${claims}"`
+  recorder.answer((response) => {
+    const isRevoked = recorder.requests.at(-1)?.headers.authorization === 'Bearer token-1'
+    response.writeHead(isRevoked ? 401 : 201, isRevoked ? { 'www-authenticate': challenge } : {}).end()
+  })
+  await queue.sendMessage('x')
+  await queue.sendMessage('x')
+  const sent = recorder.requests.map(({ headers }) => headers.authorization)
+  assert.deepEqual(
+    sent,
+    ['token-1', 'token-1', 'token-2', 'token-2'].map((token) => `Bearer ${token}`),
+  )
 })
 
 test('a token that the storage account finds expired: queue_unavailable, and the token in no error', async (t) => {

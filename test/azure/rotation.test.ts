@@ -34,5 +34,5 @@ test('one alone is tried whatever happened, and so are all that failed', () => {
   const both = createRotation(['a', 'b'])
   both.failed('a', 0)
   both.failed('b', 0)
-  assert.deepEqual(both.next(1).sort(), ['a', 'b'])
+  assert.deepEqual(both.next(1).toSorted(), ['a', 'b'])
 })
