@@ -1,4 +1,4 @@
-import type { FastifyPluginAsync, FastifyRequest } from 'fastify'
+import type { FastifyBaseLogger, FastifyPluginAsync, FastifyReply, FastifyRequest } from 'fastify'
 import fp from 'fastify-plugin'
 import type { Caller } from './entra-auth/caller.ts'
 import type { Refusal } from './entra-auth/index.ts'
@@ -13,22 +13,6 @@ interface AuditEvent {
 interface RequestLogOptions {
   callerOf: (request: FastifyRequest) => Caller | null
   traceIdOf: (request: FastifyRequest) => string | undefined
-}
-
-interface RequestLine {
-  requestId: string
-  req: FastifyRequest
-  route: string | undefined
-  status: number
-  durationMs: number
-  traceId?: string
-  caller?: Record<string, string | undefined>
-  calls?: CallTimes | undefined
-  audit?: AuditEvent['event'] | 'access_refused'
-  codeRef?: string
-  problem?: string
-  detail?: string
-  claimed?: Refusal['claimed']
 }
 
 declare module 'fastify' {
@@ -48,51 +32,53 @@ const QUIET_LEVELS = ['warn', 'error', 'fatal']
 const requestLog: FastifyPluginAsync<RequestLogOptions> = async (app, { callerOf, traceIdOf }) => {
   const isSilent = app.log.level === 'silent'
   const isQuiet = QUIET_LEVELS.includes(app.log.level)
-  // Each member of these lines is chosen below: the net under all others would only take time.
-  const log = app.log.child({}, { redact: [], level: isQuiet ? 'info' : app.log.level })
+  // Each member of these lines is chosen below: the nets under all others would only take time.
+  const log = app.log.child(
+    {},
+    { redact: [], serializers: { req: (req: unknown) => req }, level: isQuiet ? 'info' : app.log.level },
+  )
+  const logs = new WeakMap<Caller, FastifyBaseLogger>()
+
+  /** What all lines of a caller have in common becomes text once for each token. */
+  function logOf(caller: Caller | null): FastifyBaseLogger {
+    if (caller === null) return log
+    const known = logs.get(caller)
+    if (known !== undefined) return known
+    const own = log.child({ caller: describeCaller(caller) })
+    logs.set(caller, own)
+    return own
+  }
 
   app.decorateRequest('audit', null)
   app.decorateRequest('refusal', null)
   app.addHook('onResponse', (request, reply, done) => {
     const isAudited = request.audit !== null || request.refusal !== null
     if (!isSilent && (!isQuiet || isAudited)) {
-      const line = describeRequest(request, reply.statusCode, reply.elapsedTime, callerOf(request))
-      const traceId = traceIdOf(request)
-      if (traceId !== undefined) line.traceId = traceId
-      log.info(line, request.problem === null ? 'served' : 'not served')
+      const line = describeRequest(request, reply, traceIdOf(request))
+      logOf(callerOf(request)).info(line, request.problem === null ? 'served' : 'not served')
     }
     done()
   })
 }
 
-/** Member by member, because this is done for every request. */
-function describeRequest(
-  request: FastifyRequest,
-  status: number,
-  durationMs: number,
-  caller: Caller | null,
-): RequestLine {
+/** The members of a line but for the caller; those that are undefined are left out of it. */
+function describeRequest(request: FastifyRequest, reply: FastifyReply, traceId: string | undefined) {
   const { audit, refusal, problem, callTimes } = request
-  const line: RequestLine = {
+  return {
     requestId: request.id,
-    req: request,
+    // No header, and no query, where people put tokens by mistake.
+    req: { method: request.method, path: request.url.split('?')[0], remoteAddress: request.ip },
     route: request.routeOptions.url,
-    status,
-    durationMs: round(durationMs),
+    status: reply.statusCode,
+    durationMs: round(reply.elapsedTime),
+    traceId,
+    calls: callTimes === null ? undefined : roundAll(callTimes),
+    audit: refusal === null ? audit?.event : 'access_refused',
+    codeRef: audit?.code,
+    problem: problem ?? undefined,
+    detail: refusal?.detail,
+    claimed: refusal?.claimed,
   }
-  if (caller !== null) line.caller = describeCaller(caller)
-  if (callTimes !== null) line.calls = roundAll(callTimes)
-  if (audit !== null) {
-    line.audit = audit.event
-    line.codeRef = audit.code
-  }
-  if (problem !== null) line.problem = problem
-  if (refusal !== null) {
-    line.audit = 'access_refused'
-    line.detail = refusal.detail
-    line.claimed = refusal.claimed
-  }
-  return line
 }
 
 /** By the names of the claims, as Entra's sign-in logs have them. Of an app `azp` says it all; a person is `oid`. */
