@@ -5,7 +5,6 @@ import { startProcess } from '../processes.ts'
 
 const LoadResult = Type.Object({
   elapsedMs: Type.Number(),
-  /** CPU time of the generator itself. */
   /** Answers by their status. */
   statuses: Type.Record(Type.String(), Type.Integer()),
   /** Whether every token of the file has been sent once. */
