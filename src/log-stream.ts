@@ -5,12 +5,12 @@ import { type DestinationStream, destination } from 'pino'
 /** Lines that wait for a reader that has stopped reading; past it lines are lost, and the service goes on. */
 const MAX_WAITING_BYTES = 16 * 1024 * 1024
 /**
- * A busy service writes some 25 lines at once: a write of its own for each costs more than all else of the line. Of several
+ * A busy service writes a hundred lines at once: a write of its own for each costs more than all else of the line. Of several
  * processes that share a pipe, only what is no longer than `PIPE_BUF` stays together (pipe(7)).
  */
-const MAX_WRITE_BYTES = cluster.isWorker ? 4_096 : 16_384
+const MAX_WRITE_BYTES = cluster.isWorker ? 4_096 : 65_536
 /** A quiet one writes a line no later than that. */
-const LONGEST_WAIT_MS = 10
+const LONGEST_WAIT_MS = 25
 
 const STANDARD_OUTPUT = 1
 

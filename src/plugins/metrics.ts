@@ -3,7 +3,9 @@ import type { Server } from 'node:http'
 import type { FastifyInstance, FastifyPluginAsync } from 'fastify'
 import fp from 'fastify-plugin'
 import { AggregatorRegistry, collectDefaultMetrics, Histogram, Registry } from 'prom-client'
+import { countTogether } from './count-together.ts'
 import { serveMetrics } from './metrics-server.ts'
+import type { CallListener } from './observed-calls.ts'
 import { measureQueues } from './queue-metrics.ts'
 
 /** From a queue in the same region to the longest that any neighbour is waited for. */
@@ -63,8 +65,12 @@ function countCalls({ metrics, observedCalls }: FastifyInstance): void {
     labelNames: ['target', 'outcome'],
     buckets: CALL_BUCKETS_SECONDS,
     registers: [metrics],
+    collect: () => calls.settle(),
   })
-  observedCalls.onEnd((target, outcome, durationMs) => seconds.observe({ target, outcome }, durationMs / 1_000))
+  const calls = countTogether<Parameters<CallListener>>(([target, outcome, durationMs]) =>
+    seconds.observe({ target, outcome }, durationMs / 1_000),
+  )
+  observedCalls.onEnd((...call) => calls.add(call))
 }
 
 export default fp(metrics, { name: 'metrics', fastify: '5.x', dependencies: ['observed-calls', 'storage-queue'] })

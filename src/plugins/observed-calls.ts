@@ -10,7 +10,7 @@ type CallOutcome = 'ok' | 'failed' | 'stopped'
 /** Milliseconds that a request has waited for each neighbour. */
 export type CallTimes = Partial<Record<Target, number>>
 
-type CallListener = (target: Target, outcome: CallOutcome, durationMs: number) => void
+export type CallListener = (target: Target, outcome: CallOutcome, durationMs: number) => void
 
 /** What traces have to do with calls to neighbours. */
 export interface CallTracing {

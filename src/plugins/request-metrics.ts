@@ -1,12 +1,21 @@
 import type { FastifyInstance, FastifyPluginAsync } from 'fastify'
 import fp from 'fastify-plugin'
 import { Counter, Gauge, Histogram, type Registry } from 'prom-client'
+import { countTogether } from './count-together.ts'
 
 /** From a refusal to the longest that a request is worked on. */
 const REQUEST_BUCKETS_SECONDS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10]
 /** A URL that no route has; its own text would make as many time series as somebody likes. */
 const NO_ROUTE = 'none'
 const NO_CALLER = 'none'
+
+interface Answered {
+  method: string
+  route: string
+  status: number
+  caller: string
+  durationMs: number
+}
 
 /** What the API counts: requests, refusals, and how its keys and its memory of tokens are doing. */
 const requestMetrics: FastifyPluginAsync = async (app) => {
@@ -22,6 +31,7 @@ function countRequests(app: FastifyInstance): void {
     help: 'Requests answered, by route, status and kind of caller.',
     labelNames: ['method', 'route', 'status', 'caller'],
     registers,
+    collect: () => answered.settle(),
   })
   const problems = new Counter({
     name: 'http_problems_total',
@@ -35,12 +45,16 @@ function countRequests(app: FastifyInstance): void {
     labelNames: ['route'],
     buckets: REQUEST_BUCKETS_SECONDS,
     registers,
+    collect: () => answered.settle(),
+  })
+  const answered = countTogether<Answered>(({ method, route, status, caller, durationMs }) => {
+    requests.inc({ method, route, status, caller })
+    seconds.observe({ route }, durationMs / 1_000)
   })
   app.addHook('onResponse', (request, reply, done) => {
     const { url: route = NO_ROUTE } = request.routeOptions
     const caller = app.entraAuth.callerOf(request)?.kind ?? NO_CALLER
-    requests.inc({ method: request.method, route, status: reply.statusCode, caller })
-    seconds.observe({ route }, reply.elapsedTime / 1_000)
+    answered.add({ method: request.method, route, status: reply.statusCode, caller, durationMs: reply.elapsedTime })
     if (request.problem !== null) problems.inc({ code: request.problem })
     done()
   })
