@@ -10,19 +10,26 @@ export interface Deadline {
 export const NO_DEADLINE: Deadline = { leftMs: () => Number.POSITIVE_INFINITY, signal: undefined }
 
 /**
- * Runs `work` with a signal that fires after `timeoutMs`, and rejects then even when `work` does not heed it, as the SDKs do
- * not while they wait for a token.
+ * Runs `work` with a signal that fires after `leftMs`, and rejects then even when `work` does not heed it, as the SDKs do
+ * not while they wait for a token. Once `work` has ended the signal does not fire any more.
+ * @param wholeMs milliseconds that the error names, where some of them are over already
  * @throws {Error} with the code `ETIMEDOUT`, or whatever `work` rejects with
  */
-export async function withDeadline<T>(work: (signal: AbortSignal) => Promise<T>, timeoutMs: number): Promise<T> {
-  const signal = AbortSignal.timeout(timeoutMs)
+export async function withDeadline<T>(
+  work: (signal: AbortSignal) => Promise<T>,
+  leftMs: number,
+  wholeMs = leftMs,
+): Promise<T> {
+  const controller = new AbortController()
   const deadline = Promise.withResolvers<never>()
-  const giveUp = () =>
-    deadline.reject(Object.assign(new Error(`no answer within ${timeoutMs} ms`), { code: 'ETIMEDOUT' }))
-  signal.addEventListener('abort', giveUp, { once: true })
+  const timer = setTimeout(() => {
+    const error = Object.assign(new Error(`no answer within ${wholeMs} ms`), { code: 'ETIMEDOUT' })
+    deadline.reject(error)
+    controller.abort(error)
+  }, leftMs)
   try {
-    return await Promise.race([work(signal), deadline.promise])
+    return await Promise.race([work(controller.signal), deadline.promise])
   } finally {
-    signal.removeEventListener('abort', giveUp)
+    clearTimeout(timer)
   }
 }

@@ -45,6 +45,7 @@ interface Message {
 export function createPutMessage({ url, credential }: PutMessageOptions) {
   const { origin, path, href } = toTarget(url)
   const connections = createConnections(origin, CONNECT_TIMEOUT_MS)
+  /** What the pipeline signed last, and when. */
   let given: { authorization: string; atMs: number } | undefined
 
   const load = once(async () => {
@@ -73,14 +74,16 @@ export function createPutMessage({ url, credential }: PutMessageOptions) {
     abortSignal: AbortSignal,
   ) {
     const { core, pipeline } = await load()
-    const send = goOnFrom(attempted, ({ headers, abortSignal }: PipelineRequest) =>
-      attempt({ ...message, headers: headers.toJSON() }, TRY_TIMEOUT_MS, abortSignal),
-    )
+    let signed: typeof given
+    const send = goOnFrom(attempted, ({ headers, abortSignal }: PipelineRequest) => {
+      signed = { authorization: headers.get('authorization') ?? '', atMs: performance.now() }
+      return attempt({ ...message, headers: headers.toJSON() }, TRY_TIMEOUT_MS, abortSignal)
+    })
     const headers = core.createHttpHeaders(message.headers)
     const request = core.createPipelineRequest({ url: href, method: 'POST', headers, abortSignal })
     const response = await pipeline.sendRequest(createUndiciTransport(core, send), request)
     if (response.status === CREATED) {
-      given = { authorization: headers.get('authorization') ?? '', atMs: performance.now() }
+      given = signed
       return
     }
     const code = response.headers.get('x-ms-error-code')
@@ -102,8 +105,9 @@ export function createPutMessage({ url, credential }: PutMessageOptions) {
       const attempted = attemptAtOnce(message, timeoutMs)
       const answer = await attempted?.catch(() => undefined)
       if (answer?.status === CREATED) return
-      const leftMs = Math.max(0, Math.ceil(startedAtMs + timeoutMs - performance.now()))
-      await withDeadline((abortSignal) => sendThroughPipeline(message, attempted, abortSignal), leftMs)
+      given = undefined
+      const leftMs = Math.max(0, startedAtMs + timeoutMs - performance.now())
+      await withDeadline((abortSignal) => sendThroughPipeline(message, attempted, abortSignal), leftMs, timeoutMs)
     },
     /** Ends its connections, each after the message that is under way on it. */
     close: connections.close,
