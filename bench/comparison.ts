@@ -1,4 +1,4 @@
-import type { Measured } from './rounds.ts'
+import { type Measured, median, type Round } from './rounds.ts'
 
 /** Below this share of a core a server had time to spare, and its requests per second say something about others. */
 const BUSY_SHARE = 0.9
@@ -27,17 +27,22 @@ export interface Comparison {
 }
 
 /**
- * How much is served, as a share of what the reference serves. Requests per second decide, unless one of the two servers
+ * How much is served, as a share of what the reference serves: the median of the rounds' own shares, because the machine
+ * differs less within a round than between two. Requests per second decide, unless one of the two servers
  * was not busy: then the CPU time for a request does, which is what a busy server's speed comes from.
  */
 export function compareSpeed(measured: Measured, reference: Measured, mark?: Mark): Comparison {
   const wereBusy = Math.min(measured.serverShare, reference.serverShare) >= BUSY_SHARE
-  const requestRatio = measured.requestsPerSecond / reference.requestsPerSecond
-  const cpuRatio = reference.cpuMicros / measured.cpuMicros
+  const requestRatio = medianRatio(measured, reference, (round) => round.requestsPerSecond)
+  const cpuRatio = medianRatio(reference, measured, (round) => round.cpuMicros)
   const compared = { reference: reference.name, requestRatio, cpuRatio }
   return wereBusy
     ? { ...compared, by: 'req/s', ...judge(requestRatio, mark) }
     : { ...compared, by: 'CPU', ...judge(cpuRatio, mark) }
+}
+
+function medianRatio(measured: Measured, reference: Measured, read: (round: Round) => number): number {
+  return median(measured.rounds.map((round, index) => read(round) / read(reference.rounds[index] ?? reference)))
 }
 
 /** How much CPU time a request takes, as a multiple of the reference's. */

@@ -19,7 +19,7 @@ const OBSERVED = 'the service, with log and metrics'
 const UNOBSERVED = 'the service, with neither'
 const SDK = 'fetch and QueueClient, no authentication'
 /** So many times longer than elsewhere: these servers have more code, which V8 compiles after some ten thousand requests. */
-const WARM_UP_FACTOR = 2
+const WARM_UP_FACTOR = 3
 /** Nobody is refused for asking too often. */
 const UNLIMITED = '1000000000'
 

@@ -8,7 +8,7 @@ import { median } from '../rounds.ts'
 import { type ServiceStart, startService } from '../service-start.ts'
 
 /** A start takes half a second; so many show what is usual. */
-const STARTS = 7
+const STARTS = 5
 const QUICK_STARTS = 3
 
 const ROOT = join(import.meta.dirname, '..', '..')

@@ -4,7 +4,8 @@ import { compareCost, compareSpeed, compareValue } from '../../bench/comparison.
 import type { Measured } from '../../bench/rounds.ts'
 
 function measured(name: string, requestsPerSecond: number, cpuMicros: number, serverShare = 1): Measured {
-  return { name, requestsPerSecond, cpuMicros, serverShare, rounds: [] }
+  const round = { requestsPerSecond, cpuMicros, serverShare }
+  return { name, ...round, rounds: [round] }
 }
 
 test('busy servers are compared by requests per second', () => {
@@ -15,6 +16,14 @@ test('busy servers are compared by requests per second', () => {
 test('when one server was not busy, CPU time decides, and both ratios are there to read', () => {
   const compared = compareSpeed(measured('a', 900, 20), measured('b', 1_000, 10, 0.6), { atLeast: 0.9 })
   assert.deepEqual([compared.by, compared.requestRatio, compared.cpuRatio, compared.isMet], ['CPU', 0.9, 0.5, false])
+})
+
+test('the share is the median of the rounds, each of which met the machine in another mood', () => {
+  const of = (name: string, speeds: number[]): Measured => ({
+    ...measured(name, 0, 0),
+    rounds: speeds.map((requestsPerSecond) => ({ requestsPerSecond, cpuMicros: 1, serverShare: 1 })),
+  })
+  assert.equal(compareSpeed(of('a', [80, 50, 900]), of('b', [100, 200, 1_000])).requestRatio, 0.8)
 })
 
 test('a cost is a multiple of the reference, and a mark for it is an upper bound', () => {
