@@ -22,11 +22,12 @@ export async function withDeadline<T>(
 ): Promise<T> {
   const controller = new AbortController()
   const deadline = Promise.withResolvers<never>()
+  // What goes on in the background holds up no process that is about to end.
   const timer = setTimeout(() => {
     const error = Object.assign(new Error(`no answer within ${wholeMs} ms`), { code: 'ETIMEDOUT' })
     deadline.reject(error)
     controller.abort(error)
-  }, leftMs)
+  }, leftMs).unref()
   try {
     return await Promise.race([work(controller.signal), deadline.promise])
   } finally {

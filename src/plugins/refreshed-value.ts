@@ -24,7 +24,7 @@ export interface RefreshedValueOptions<T> {
  */
 export function createRefreshedValue<T>(options: RefreshedValueOptions<T>) {
   const now = options.now ?? Date.now
-  let current: { value: T; loadedAt: number } | undefined
+  let current: { value: T; loadedAtMs: number } | undefined
   let inFlight: Promise<T> | undefined
   let failures = 0
   let timer: NodeJS.Timeout | undefined
@@ -36,7 +36,7 @@ export function createRefreshedValue<T>(options: RefreshedValueOptions<T>) {
   async function load(): Promise<T> {
     try {
       const value = await withDeadline(options.load, options.loadTimeoutMs)
-      current = { value, loadedAt: now() }
+      current = { value, loadedAtMs: now() }
       failures = 0
       loads.ok += 1
       return value
@@ -81,9 +81,9 @@ export function createRefreshedValue<T>(options: RefreshedValueOptions<T>) {
     get value(): T | undefined {
       return current?.value
     },
-    /** Milliseconds since the last successful load; infinite before the first. */
-    get ageMs(): number {
-      return current === undefined ? Number.POSITIVE_INFINITY : now() - current.loadedAt
+    /** When the last load succeeded, by the clock `now`; infinitely long ago before the first. */
+    get loadedAtMs(): number {
+      return current === undefined ? Number.NEGATIVE_INFINITY : current.loadedAtMs
     },
     /** Whether the latest load failed. */
     get isFailing(): boolean {

@@ -85,8 +85,6 @@ declare module 'fastify' {
     /** Who is calling. Throws a 401 where no hook authenticated the request, so that forgetting the hook fails closed. */
     readonly caller: Caller
     entraJwtVerify(): Promise<unknown>
-    [candidate]: VerifiedToken | null
-    [unverified]: JsonObject | null
     [verifiedCaller]: Caller | null
     [knownCaller]: Caller | null
   }
@@ -94,10 +92,11 @@ declare module 'fastify' {
 
 const DEFAULT_MAX_TOKENS = 10_000
 
+// What few requests have is beside them: each member of all requests costs all requests.
 /** What @fastify/jwt is asked about. */
-const candidate = Symbol('entra-auth.candidate')
+const candidates = new WeakMap<FastifyRequest, VerifiedToken>()
 /** Claims as they came, for the log line of a refusal. */
-const unverified = Symbol('entra-auth.unverified')
+const unverified = new WeakMap<FastifyRequest, JsonObject>()
 const verifiedCaller = Symbol('entra-auth.caller')
 /** Also one whom the route's policy refused: for the log. */
 const knownCaller = Symbol('entra-auth.known-caller')
@@ -128,7 +127,7 @@ const entraAuth: FastifyPluginAsync<EntraAuthOptions> = async (app, options) => 
     decoratorName: 'entraClaims',
     // The key is one that a trusted issuer publishes; where to find keys is never taken from the token.
     secret: (request: FastifyRequest, _token: unknown, callback: (error: Error | null, pem?: string) => void) => {
-      callback(null, request[candidate]?.key.pem)
+      callback(null, candidates.get(request)?.key.pem)
     },
     // The signature alone: the claims are checked by this plugin's own rules, which can say what is wrong and run on a
     // clock that is passed in. Its cache is off: it hands one mutable object to many requests.
@@ -137,13 +136,13 @@ const entraAuth: FastifyPluginAsync<EntraAuthOptions> = async (app, options) => 
       cache: false,
       ignoreExpiration: true,
       ignoreNotBefore: true,
-      extractToken: ({ [candidate]: asked }: FastifyRequest) =>
-        asked === null ? undefined : bearerTokenOf(asked.authorization),
+      extractToken(request: FastifyRequest) {
+        const candidate = candidates.get(request)
+        return candidate && bearerTokenOf(candidate.authorization)
+      },
     },
   })
 
-  app.decorateRequest(candidate, null)
-  app.decorateRequest(unverified, null)
   app.decorateRequest(verifiedCaller, null)
   app.decorateRequest(knownCaller, null)
   app.decorateRequest(options.decoratorName ?? 'caller', {
@@ -162,7 +161,7 @@ const entraAuth: FastifyPluginAsync<EntraAuthOptions> = async (app, options) => 
     now,
     confirm: confirmSignature,
     onClaims(request, claims) {
-      request[unverified] = claims
+      unverified.set(request, claims)
     },
   })
 
@@ -193,7 +192,7 @@ const entraAuth: FastifyPluginAsync<EntraAuthOptions> = async (app, options) => 
     if (error instanceof AccessRefusedError) {
       if (hasResourceMetadata) error.resourceMetadataUrl = resourceMetadataUrl(request)
       const { code, detail } = error
-      onRefused(request, { code, detail, claimed: listClaimed(request[unverified]) })
+      onRefused(request, { code, detail, claimed: listClaimed(unverified.get(request)) })
     }
     return error instanceof Error ? error : new Error(String(error))
   }
@@ -264,13 +263,13 @@ const entraAuth: FastifyPluginAsync<EntraAuthOptions> = async (app, options) => 
  * @throws {InvalidTokenError} `token_signature`
  */
 async function confirmSignature(request: FastifyRequest, token: VerifiedToken): Promise<void> {
-  request[candidate] = token
+  candidates.set(request, token)
   try {
     await request.entraJwtVerify()
   } catch (error) {
     throw isJwtError(error) ? wrongSignature() : error
   } finally {
-    request[candidate] = null
+    candidates.delete(request)
   }
 }
 
@@ -284,7 +283,7 @@ function logRefusal(request: FastifyRequest, { code, detail, claimed }: Refusal)
 }
 
 /** What finds the token in Entra's sign-in logs, as it claims: it need not be true. */
-function listClaimed(claims: JsonObject | null): Record<string, string> {
+function listClaimed(claims: JsonObject | undefined): Record<string, string> {
   const claimed: Record<string, string> = {}
   for (const name of ['iss', 'azp', 'appid', 'tid', 'uti']) {
     const value = claims?.[name]

@@ -55,12 +55,12 @@ export function createTrustedIssuer({ settings, fetchJson, onFailure, now = Date
     return { ...loaded, keys: keepSameKeys(loaded.keys, metadata.value?.keys) }
   }
 
-  function trustedMetadata() {
-    return metadata.ageMs < TRUST_FOR_MS ? metadata.value : undefined
+  function trustedMetadata(nowMs = now()) {
+    return nowMs - metadata.loadedAtMs < TRUST_FOR_MS ? metadata.value : undefined
   }
 
-  function knownKey(kid: string): VerificationKey | undefined {
-    return trustedMetadata()?.keys.get(kid)
+  function knownKey(kid: string, nowMs?: number): VerificationKey | undefined {
+    return trustedMetadata(nowMs)?.keys.get(kid)
   }
 
   /** Looks for a key that appeared since the last look, at most once per cooldown. A look in flight is joined. */
@@ -77,7 +77,7 @@ export function createTrustedIssuer({ settings, fetchJson, onFailure, now = Date
     start: () => metadata.refreshInBackground(),
     /** How the metadata and keys are kept up. */
     get upkeep(): IssuerUpkeep {
-      return { name: settings.name, ...metadata.loads, ageMs: metadata.ageMs }
+      return { name: settings.name, ...metadata.loads, ageMs: now() - metadata.loadedAtMs }
     },
     stop: () => metadata.stop(),
     /** Resolves once metadata and keys are there and fresh enough, or rejects with `keys_unavailable`. */
@@ -98,7 +98,7 @@ export function createTrustedIssuer({ settings, fetchJson, onFailure, now = Date
       const issuer = trustedMetadata()?.issuer
       return typeof iss === 'string' && issuer !== undefined && fillTenant(issuer, tid) === iss
     },
-    /** A key that is known now. Never fetches. */
+    /** A key that is known now, or at `nowMs` for whoever has just looked at the clock. Never fetches. */
     knownKey,
     /**
      * The key, looked for at the issuer when it is not known.

@@ -37,7 +37,7 @@ export function createVerifiedTokens(maxTokens: number) {
     if (entry === undefined || entry.authorization !== authorization) return undefined
     const nowSeconds = nowMs / 1_000
     const isValid = nowSeconds >= entry.validFrom && nowSeconds < entry.validUntil
-    if (isValid && entry.issuer.knownKey(entry.key.kid) === entry.key) return entry
+    if (isValid && entry.issuer.knownKey(entry.key.kid, nowMs) === entry.key) return entry
     entries.delete(key)
     return undefined
   }
