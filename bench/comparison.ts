@@ -28,8 +28,8 @@ export interface Comparison {
 
 /**
  * How much is served, as a share of what the reference serves: the median of the rounds' own shares, because the machine
- * differs less within a round than between two. Requests per second decide, unless one of the two servers
- * was not busy: then the CPU time for a request does, which is what a busy server's speed comes from.
+ * differs less within a round than between two. Requests per second decide, unless one of the two servers was not busy:
+ * then the CPU time for a request does, which is what a busy server's speed comes from.
  */
 export function compareSpeed(measured: Measured, reference: Measured, mark?: Mark): Comparison {
   const wereBusy = Math.min(measured.serverShare, reference.serverShare) >= BUSY_SHARE
