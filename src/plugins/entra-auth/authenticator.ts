@@ -15,13 +15,13 @@ interface AuthenticatorOptions<Context> {
   now: () => number
   /** Asks another implementation about a signature that was found right. Rejects when it disagrees. */
   confirm: (context: Context, token: VerifiedToken) => Promise<void>
-  /** Told the claims as they came, before anything about them is known: for the log line of a refusal. */
-  onClaims: (context: Context, unverifiedClaims: JsonObject) => void
+  /** Told the claims of a token that is refused, as they came: for its log line. */
+  onRefusedClaims: (context: Context, unverifiedClaims: JsonObject) => void
 }
 
 /** Decides who is calling, by a token: rules 1 to 5 of 'Token validation'. */
 export function createAuthenticator<Context>(options: AuthenticatorOptions<Context>) {
-  const { issuers, tokens, now, confirm, onClaims } = options
+  const { issuers, tokens, now, confirm, onRefusedClaims } = options
 
   /** The cheap rules first and the signature last, so that a bad token costs no more than a good one. */
   function verify(text: string, { unverifiedClaims: claims }: UnverifiedToken, { issuer, key }: SigningKey): Caller {
@@ -71,10 +71,17 @@ export function createAuthenticator<Context>(options: AuthenticatorOptions<Conte
     }
     const text = bearerTokenOf(authorization)
     const token = parseUnverifiedToken(text)
-    onClaims(context, token.unverifiedClaims)
+    const refuse = (error: unknown): never => {
+      onRefusedClaims(context, token.unverifiedClaims)
+      throw error
+    }
     const known = findKnownKey(issuers, token)
     if (known === undefined || known.issuer.settings.tenantCheck !== undefined)
-      return verifyLater(authorization, token, known)
-    return remember(authorization, verify(text, token, known), known)
+      return verifyLater(authorization, token, known).catch(refuse)
+    try {
+      return remember(authorization, verify(text, token, known), known)
+    } catch (error) {
+      return refuse(error)
+    }
   }
 }

@@ -160,7 +160,7 @@ const entraAuth: FastifyPluginAsync<EntraAuthOptions> = async (app, options) => 
     tokens,
     now,
     confirm: confirmSignature,
-    onClaims(request, claims) {
+    onRefusedClaims(request, claims) {
       unverified.set(request, claims)
     },
   })
@@ -192,7 +192,8 @@ const entraAuth: FastifyPluginAsync<EntraAuthOptions> = async (app, options) => 
     if (error instanceof AccessRefusedError) {
       if (hasResourceMetadata) error.resourceMetadataUrl = resourceMetadataUrl(request)
       const { code, detail } = error
-      onRefused(request, { code, detail, claimed: listClaimed(unverified.get(request)) })
+      const claims = unverified.get(request) ?? request[knownCaller]?.claims
+      onRefused(request, { code, detail, claimed: listClaimed(claims) })
     }
     return error instanceof Error ? error : new Error(String(error))
   }
@@ -228,6 +229,8 @@ const entraAuth: FastifyPluginAsync<EntraAuthOptions> = async (app, options) => 
     },
     async authenticate(request: FastifyRequest, token: string, policy: RoutePolicy) {
       request[verifiedCaller] = null
+      request[knownCaller] = null
+      unverified.delete(request)
       try {
         admit(request, await authenticate(request, `Bearer ${token}`), policy)
         heldTokens.set(request, token)

@@ -32,3 +32,23 @@ test('a token that the application holds for a request goes through every rule, 
     else assert.equal(response.json().code, code)
   }
 })
+
+test('of two tokens for one request the second is all that counts, also in what its refusal says', async (t) => {
+  const authority = createTestAuthority()
+  const app = Fastify()
+  t.after(() => app.close())
+  const told: unknown[] = []
+  await app.register(entraAuth, {
+    ...authority.authOptions(['v2']),
+    onRefused: (_request, { code, claimed }) => told.push([code, claimed]),
+  })
+  const good = authority.token({ caller: 'user', scopes: ['read'] })
+  app.get('/', async (request) => {
+    for (const token of [`${good.slice(0, -4)}AAAA`, good, 'not a token']) {
+      await app.entraAuth.authenticate(request, token, { scopes: ['read'] }).catch(() => undefined)
+    }
+    return app.entraAuth.callerOf(request)
+  })
+  assert.equal((await app.inject('/')).body, 'null')
+  assert.deepEqual(told.at(-1), ['token_malformed', {}])
+})

@@ -60,6 +60,29 @@ describe('a token that was verified before', () => {
     }
   })
 
+  test('is refused with what it claims, as one that was not, and as one that is forged', async () => {
+    const authority = createTestAuthority()
+    const told: Array<[code: string, uti: string | undefined]> = []
+    const { call } = await startService({
+      ...authority.authOptions(),
+      onRefused: (_request, { code, claimed }) => told.push([code, claimed['uti']]),
+    })
+    const token = authority.token({ roles: ['Reader'], claims: { uti: 'first' } })
+    for (let i = 0; i < 3; i += 1) await call(token, '/Writer')
+    const other = authority.token({ roles: ['Reader'], claims: { uti: 'second' } })
+    await call(`${other.slice(0, -4)}AAAA`)
+    await call(authority.token({ claims: { uti: 'third', iss: 'https://elsewhere.example/' } }))
+    await call('not.a.token')
+    assert.deepEqual(told, [
+      ['role_missing', 'first'],
+      ['role_missing', 'first'],
+      ['role_missing', 'first'],
+      ['token_signature', 'second'],
+      ['token_issuer', 'third'],
+      ['token_malformed', undefined],
+    ])
+  })
+
   test('expires all the same, after the clock skew', async () => {
     const authority = createTestAuthority()
     const { call } = await startService(authority.authOptions())
@@ -161,7 +184,7 @@ describe('the memory of tokens', () => {
         asked.push(context)
         await confirm()
       },
-      onClaims: () => undefined,
+      onRefusedClaims: () => undefined,
     })
     return { tokens, asked, authenticate }
   }
