@@ -1,6 +1,6 @@
 import cluster from 'node:cluster'
-import { writeSync } from 'node:fs'
-import { type DestinationStream, destination } from 'pino'
+import type { DestinationStream } from 'pino'
+import { createStandardOutput } from './standard-output.ts'
 
 /** Lines that wait for a reader that has stopped reading; past it lines are lost, and the service goes on. */
 const MAX_WAITING_BYTES = 16 * 1024 * 1024
@@ -11,8 +11,8 @@ const MAX_WAITING_BYTES = 16 * 1024 * 1024
 const MAX_WRITE_BYTES = cluster.isWorker ? 4_096 : 65_536
 /** A quiet one writes a line no later than that. */
 const LONGEST_WAIT_MS = 25
-
-const STANDARD_OUTPUT = 1
+/** In UTF-8, of what a text's length counts. */
+const MAX_BYTES_PER_UNIT = 3
 
 let shared: DestinationStream | undefined
 
@@ -26,44 +26,44 @@ export function openLogStream(): DestinationStream {
 }
 
 /**
- * The lines of a moment are gathered here, and not by pino's destination (`minLength`): at the end of a process whose
- * reader is gone that tries to write them for ever.
+ * Lines are gathered as bytes, in one buffer while the other is written: a text of so many lines, and a new buffer for it
+ * each time, cost more than to put the lines together.
  */
 function createLogStream(): DestinationStream {
-  const output = destination({
-    dest: STANDARD_OUTPUT,
-    sync: false,
-    maxLength: MAX_WAITING_BYTES,
-    maxWrite: MAX_WRITE_BYTES,
-  })
-  let waiting = ''
-  let waitingBytes = 0
+  const output = createStandardOutput(MAX_WAITING_BYTES)
+  let filling: Buffer = Buffer.allocUnsafeSlow(MAX_WRITE_BYTES)
+  let filled = 0
+  let spare: Buffer | undefined
   let timer: NodeJS.Timeout | undefined
 
-  function take(): string {
+  function send(): void {
     clearTimeout(timer)
     timer = undefined
-    const text = waiting
-    waiting = ''
-    waitingBytes = 0
-    return text
+    const sent = filling
+    output.write(sent.subarray(0, filled), () => {
+      spare = sent
+    })
+    filling = spare ?? Buffer.allocUnsafeSlow(MAX_WRITE_BYTES)
+    spare = undefined
+    filled = 0
   }
 
-  process.once('exit', () => {
-    try {
-      writeSync(STANDARD_OUTPUT, take())
-    } catch {
-      // Nobody reads any more, or not soon enough.
-    }
-  })
+  function hasRoomFor(line: string): boolean {
+    const room = MAX_WRITE_BYTES - filled
+    return line.length * MAX_BYTES_PER_UNIT <= room || Buffer.byteLength(line) <= room
+  }
+
+  process.once('exit', () => output.writeLast(filling.subarray(0, filled)))
 
   return {
     write(line) {
-      const bytes = Buffer.byteLength(line)
-      if (waitingBytes > 0 && waitingBytes + bytes > MAX_WRITE_BYTES) output.write(take())
-      waiting += line
-      waitingBytes += bytes
-      timer ??= setTimeout(() => output.write(take()), LONGEST_WAIT_MS).unref()
+      if (!hasRoomFor(line) && filled > 0) send()
+      if (!hasRoomFor(line)) {
+        output.write(Buffer.from(line), () => undefined)
+        return
+      }
+      filled += filling.write(line, filled)
+      timer ??= setTimeout(send, LONGEST_WAIT_MS).unref()
     },
   }
 }
