@@ -19,15 +19,21 @@ const Run = Type.Object({ ms: Type.Number() })
 
 /** How far each target has come with its tokens, from round to round. */
 const sent = new Map<number, number>()
+/** By port and file: to read 100,000 tokens takes longer than a round. */
+const requestsOf = new Map<string, readonly string[]>()
 let target: { port: number; requests: readonly string[]; connections: readonly Connection[] } | undefined
 
 async function open(data: unknown): Promise<void> {
   const { port, path, tokensFile } = Value.Parse(Open, data)
-  const requests = readFileSync(tokensFile, 'latin1')
-    .split('\n')
-    .map((token) => createRequest(port, path, token))
+  const requests = requestsOf.get(`${port} ${tokensFile}`) ?? readRequests(port, path, tokensFile)
+  requestsOf.set(`${port} ${tokensFile}`, requests)
   const connections = await Promise.all(Array.from({ length: CONNECTIONS }, () => connect(port)))
   target = { port, requests, connections }
+}
+
+function readRequests(port: number, path: string, tokensFile: string): readonly string[] {
+  const tokens = readFileSync(tokensFile, 'latin1').split('\n')
+  return tokens.map((token) => createRequest(port, path, token))
 }
 
 function createRequest(port: number, path: string, token: string): string {

@@ -53,15 +53,17 @@ export function createVerifiedTokens(maxTokens: number) {
       else hits += 1
       return found
     },
-    add(token: VerifiedToken): void {
+    add({ authorization, caller, issuer, key, isConfirmed }: VerifiedToken): void {
       if (entries.size >= maxTokens) {
         for (const oldest of entries.keys()) {
           entries.delete(oldest)
           break
         }
       }
-      const { from, until } = validityOf(token.caller.claims)
-      entries.set(keyOf(token.authorization), { ...token, validFrom: from, validUntil: until })
+      const { from: validFrom, until: validUntil } = validityOf(caller.claims)
+      // Each by its name: what is spread into an object, V8 keeps in a second one, elsewhere in memory.
+      const entry = { authorization, caller, issuer, key, isConfirmed, validFrom, validUntil }
+      entries.set(keyOf(authorization), entry)
     },
     get size(): number {
       return entries.size
