@@ -41,14 +41,36 @@ export function compareSpeed(measured: Measured, reference: Measured, mark?: Mar
     : { ...compared, by: 'CPU', ...judge(cpuRatio, mark) }
 }
 
-function medianRatio(measured: Measured, reference: Measured, read: (round: Round) => number): number {
-  return median(measured.rounds.map((round, index) => read(round) / read(reference.rounds[index] ?? reference)))
+function medianRatio<R>(
+  measured: { rounds: readonly R[] },
+  reference: { rounds: readonly R[] },
+  read: (round: R) => number,
+): number {
+  const ratios = measured.rounds.map((round, index) => {
+    const other = reference.rounds[index]
+    return other === undefined ? Number.NaN : read(round) / read(other)
+  })
+  return median(ratios)
 }
 
-/** How much CPU time a request takes, as a multiple of the reference's. */
-export function compareCost(cpuMicros: number, reference: { name: string; cpuMicros: number }, mark: Mark): Comparison {
-  const cpuRatio = cpuMicros / reference.cpuMicros
+/** CPU time, in all rounds. */
+export interface Costs {
+  name: string
+  rounds: ReadonlyArray<Pick<Round, 'cpuMicros'>>
+}
+
+/** How much CPU time a request takes, as a multiple of the reference's: again the median of the rounds' own. */
+export function compareCost(measured: Costs, reference: Costs, mark: Mark): Comparison {
+  const cpuRatio = medianRatio(measured, reference, (round) => round.cpuMicros)
   return { reference: reference.name, cpuRatio, by: 'CPU', ...judge(cpuRatio, mark) }
+}
+
+/** What two take together. */
+export function addCosts(name: string, one: Costs, other: Costs): Costs {
+  const rounds = one.rounds.map(({ cpuMicros }, index) => ({
+    cpuMicros: cpuMicros + (other.rounds[index]?.cpuMicros ?? Number.NaN),
+  }))
+  return { name, rounds }
 }
 
 export function compareValue(amount: number, unit: Unit, mark?: Mark): Comparison {

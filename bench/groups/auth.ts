@@ -1,7 +1,7 @@
 import { join } from 'node:path'
 import { Type } from 'typebox'
 import { Value } from 'typebox/value'
-import { compareCost, compareSpeed } from '../comparison.ts'
+import { addCosts, type Costs, compareCost, compareSpeed } from '../comparison.ts'
 import { type Bench, find, type Group } from '../group.ts'
 import { startHttpContestant } from '../http-contestant.ts'
 import { startProcess } from '../processes.ts'
@@ -32,7 +32,7 @@ export const auth: Group = {
   async run(bench) {
     const measured = await runRounds(await listContestants(bench), bench.effort)
     const open = find(measured, OPEN)
-    const floor = { name: `${SIGNATURE} + open route`, cpuMicros: find(measured, SIGNATURE).cpuMicros + open.cpuMicros }
+    const floor = addCosts(`${SIGNATURE} + open route`, find(measured, SIGNATURE), open)
     const references = { open, openToMany: find(measured, OPEN_TO_MANY), floor }
     return {
       rows: measured.map((each) => ({ name: each.name, measured: each, comparisons: compare(each, references) })),
@@ -43,7 +43,7 @@ export const auth: Group = {
 interface References {
   open: Measured
   openToMany: Measured
-  floor: { name: string; cpuMicros: number }
+  floor: Costs
 }
 
 function compare(each: Measured, { open, openToMany, floor }: References) {
@@ -53,7 +53,7 @@ function compare(each: Measured, { open, openToMany, floor }: References) {
     case TEN_THOUSAND:
       return [compareSpeed(each, openToMany, { atLeast: 0.9 })]
     case COLD:
-      return [compareCost(each.cpuMicros, floor, { atMost: 1.5 })]
+      return [compareCost(each, floor, { atMost: 1.5 })]
     case OPEN:
     case SIGNATURE:
       return []

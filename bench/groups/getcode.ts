@@ -61,7 +61,7 @@ function compare(each: Measured, all: readonly Measured[]) {
     case SERVICE:
       return [compareSpeed(each, floor, { atLeast: 0.85 }), compareSpeed(each, find(all, SDK), { atLeast: 4 })]
     case OBSERVED:
-      return [compareCost(each.cpuMicros, find(all, UNOBSERVED), { atMost: 1.05 })]
+      return [compareCost(each, find(all, UNOBSERVED), { atMost: 1.05 })]
     default:
       return [compareSpeed(each, floor)]
   }

@@ -37,7 +37,7 @@ export const refusals: Group = {
       rows: measured.map((each) => ({
         name: each.name,
         measured: each,
-        comparisons: each === accepted ? [] : [compareCost(each.cpuMicros, accepted, { atMost: 1 })],
+        comparisons: each === accepted ? [] : [compareCost(each, accepted, { atMost: 1 })],
       })),
     }
   },

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { compareCost, compareSpeed, compareValue } from '../../bench/comparison.ts'
+import { addCosts, compareCost, compareSpeed, compareValue } from '../../bench/comparison.ts'
 import type { Measured } from '../../bench/rounds.ts'
 
 function measured(name: string, requestsPerSecond: number, cpuMicros: number, serverShare = 1): Measured {
@@ -27,8 +27,19 @@ test('the share is the median of the rounds, each of which met the machine in an
 })
 
 test('a cost is a multiple of the reference, and a mark for it is an upper bound', () => {
-  assert.equal(compareCost(15, { name: 'b', cpuMicros: 10 }, { atMost: 1.5 }).isMet, true)
-  assert.equal(compareCost(16, { name: 'b', cpuMicros: 10 }, { atMost: 1.5 }).isMet, false)
+  const reference = measured('b', 1_000, 10)
+  assert.equal(compareCost(measured('a', 1_000, 15), reference, { atMost: 1.5 }).isMet, true)
+  assert.equal(compareCost(measured('a', 1_000, 16), reference, { atMost: 1.5 }).isMet, false)
+})
+
+test('costs are compared round by round, also the sum of two', () => {
+  const costs = (name: string, ...micros: number[]) => ({ name, rounds: micros.map((cpuMicros) => ({ cpuMicros })) })
+  // The machine was twice as slow in the second round, and for all alike.
+  const sum = addCosts('c', costs('a', 4, 8, 3), costs('b', 6, 12, 7))
+  assert.deepEqual(sum, costs('c', 10, 20, 10))
+  assert.equal(compareCost(costs('d', 11, 22, 99), sum, { atMost: 1.1 }).cpuRatio, 1.1)
+  // A round that the other does not have is no figure.
+  assert.equal(compareCost(costs('d', 11, 22), costs('c', 10), { atMost: 99 }).isMet, false)
 })
 
 test('a figure that could not be measured does not reach its mark, and one without a mark is not judged', () => {
