@@ -1,6 +1,7 @@
 import { bearerTokenOf } from './bearer-token.ts'
 import { type Caller, createCaller } from './caller.ts'
 import { assertAccessTokenClaims, assertTenant } from './claims.ts'
+import { AccessRefusedError } from './refusals.ts'
 import { assertSignature } from './signature.ts'
 import type { TrustedIssuer } from './trusted-issuer.ts'
 import { findKey, findKnownKey, type SigningKey } from './trusted-issuers.ts'
@@ -15,13 +16,11 @@ interface AuthenticatorOptions<Context> {
   now: () => number
   /** Asks another implementation about a signature that was found right. Rejects when it disagrees. */
   confirm: (context: Context, token: VerifiedToken) => Promise<void>
-  /** Told the claims of a token that is refused, as they came: for its log line. */
-  onRefusedClaims: (context: Context, unverifiedClaims: JsonObject) => void
 }
 
 /** Decides who is calling, by a token: rules 1 to 5 of 'Token validation'. */
 export function createAuthenticator<Context>(options: AuthenticatorOptions<Context>) {
-  const { issuers, tokens, now, confirm, onRefusedClaims } = options
+  const { issuers, tokens, now, confirm } = options
 
   /** The cheap rules first and the signature last, so that a bad token costs no more than a good one. */
   function verify(text: string, { unverifiedClaims: claims }: UnverifiedToken, { issuer, key }: SigningKey): Caller {
@@ -60,21 +59,19 @@ export function createAuthenticator<Context>(options: AuthenticatorOptions<Conte
   }
 
   /**
-   * Takes the `Authorization` header of a request. A promise only where something must be waited for: a key that is not known, a tenant, or a confirmation.
+   * Takes the `Authorization` header of a request. A promise only where something must be waited for: a key that is not
+   * known, a tenant, or a confirmation.
    * @throws {AccessRefusedError} or rejects with it, or with a 503 while an issuer cannot be asked
    */
   return (context: Context, authorization: string): Caller | Promise<Caller> => {
     const remembered = tokens?.find(authorization, now())
     if (remembered !== undefined) {
       const isSettled = remembered.isConfirmed && remembered.issuer.settings.tenantCheck === undefined
-      return isSettled ? remembered.caller : recheck(context, remembered)
+      return isSettled ? remembered.caller : recheck(context, remembered).catch(refuseWith(remembered.caller.claims))
     }
     const text = bearerTokenOf(authorization)
     const token = parseUnverifiedToken(text)
-    const refuse = (error: unknown): never => {
-      onRefusedClaims(context, token.unverifiedClaims)
-      throw error
-    }
+    const refuse = refuseWith(token.unverifiedClaims)
     const known = findKnownKey(issuers, token)
     if (known === undefined || known.issuer.settings.tenantCheck !== undefined)
       return verifyLater(authorization, token, known).catch(refuse)
@@ -83,5 +80,13 @@ export function createAuthenticator<Context>(options: AuthenticatorOptions<Conte
     } catch (error) {
       return refuse(error)
     }
+  }
+}
+
+/** For the log line of a refusal. */
+function refuseWith(unverifiedClaims: JsonObject) {
+  return (error: unknown): never => {
+    if (error instanceof AccessRefusedError) error.unverifiedClaims = unverifiedClaims
+    throw error
   }
 }

@@ -92,11 +92,8 @@ declare module 'fastify' {
 
 const DEFAULT_MAX_TOKENS = 10_000
 
-// What few requests have is beside them: each member of all requests costs all requests.
-/** What @fastify/jwt is asked about. */
+/** What @fastify/jwt is asked about. Beside the requests, for few have it: each member of all requests costs all requests. */
 const candidates = new WeakMap<FastifyRequest, VerifiedToken>()
-/** Claims as they came, for the log line of a refusal. */
-const unverified = new WeakMap<FastifyRequest, JsonObject>()
 const verifiedCaller = Symbol('entra-auth.caller')
 /** Also one whom the route's policy refused: for the log. */
 const knownCaller = Symbol('entra-auth.known-caller')
@@ -160,9 +157,6 @@ const entraAuth: FastifyPluginAsync<EntraAuthOptions> = async (app, options) => 
     tokens,
     now,
     confirm: confirmSignature,
-    onRefusedClaims(request, claims) {
-      unverified.set(request, claims)
-    },
   })
 
   const checkedPolicies = new WeakSet<RoutePolicy>()
@@ -191,9 +185,8 @@ const entraAuth: FastifyPluginAsync<EntraAuthOptions> = async (app, options) => 
   function explain(request: FastifyRequest, error: unknown): Error {
     if (error instanceof AccessRefusedError) {
       if (hasResourceMetadata) error.resourceMetadataUrl = resourceMetadataUrl(request)
-      const { code, detail } = error
-      const claims = unverified.get(request) ?? request[knownCaller]?.claims
-      onRefused(request, { code, detail, claimed: listClaimed(claims) })
+      const { code, detail, unverifiedClaims = request[knownCaller]?.claims } = error
+      onRefused(request, { code, detail, claimed: listClaimed(unverifiedClaims) })
     }
     return error instanceof Error ? error : new Error(String(error))
   }
@@ -230,7 +223,6 @@ const entraAuth: FastifyPluginAsync<EntraAuthOptions> = async (app, options) => 
     async authenticate(request: FastifyRequest, token: string, policy: RoutePolicy) {
       request[verifiedCaller] = null
       request[knownCaller] = null
-      unverified.delete(request)
       try {
         admit(request, await authenticate(request, `Bearer ${token}`), policy)
         heldTokens.set(request, token)

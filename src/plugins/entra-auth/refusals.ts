@@ -1,4 +1,5 @@
 import { type ErrorHeaders, PublicError, UnavailableError } from '../../errors.ts'
+import type { JsonObject } from './unverified-token.ts'
 
 export type InvalidTokenCode =
   | 'token_malformed'
@@ -27,6 +28,7 @@ const NO_CHALLENGE = {}
 /** A request that is refused for who sent it. Carries its `WWW-Authenticate` challenge (RFC 6750, section 3). */
 export abstract class AccessRefusedError extends PublicError {
   readonly #challenge: Readonly<Record<string, string>>
+  #unverifiedClaims: JsonObject | undefined
   /** Where a client finds out how to get a token (RFC 9728, section 5.1); set once the request's own URL is known. */
   resourceMetadataUrl: string | undefined
 
@@ -37,6 +39,18 @@ export abstract class AccessRefusedError extends PublicError {
     super(options)
     Error.stackTraceLimit = stackTraceLimit
     this.#challenge = options.challenge ?? NO_CHALLENGE
+  }
+
+  /**
+   * What the refused token claims, for the log line of the refusal. No member of its own: whoever logs the error whole would
+   * log people's names.
+   */
+  get unverifiedClaims(): JsonObject | undefined {
+    return this.#unverifiedClaims
+  }
+
+  set unverifiedClaims(claims: JsonObject) {
+    this.#unverifiedClaims = claims
   }
 
   override get headers(): ErrorHeaders {
