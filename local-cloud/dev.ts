@@ -36,6 +36,8 @@ const log = pretty({
   messageFormat: LOG_LINE,
   ignore: 'requestId,req,status,durationMs,caller,problem,detail,claimed',
   singleLine: true,
+  // Otherwise the last lines are lost when this process ends.
+  sync: true,
 })
 
 const api = createServiceProcess({ name: 'API', entry: 'src/server.ts', env, log })

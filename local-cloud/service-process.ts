@@ -39,9 +39,10 @@ export function createServiceProcess({ name, entry, env, log }: ServiceProcessOp
     },
     async stop(): Promise<void> {
       if (!isRunning(child)) return
-      const exit = once(child, 'exit')
+      // After its end, and after its last line.
+      const closed = once(child, 'close')
       child.kill('SIGTERM')
-      await Promise.race([exit, sleep(STOP_WITHIN_MS)])
+      await Promise.race([closed, sleep(STOP_WITHIN_MS)])
       child.kill('SIGKILL')
     },
     get isRunning(): boolean {

@@ -1,9 +1,10 @@
 import assert from 'node:assert/strict'
-import { readFileSync } from 'node:fs'
+import { existsSync, readFileSync } from 'node:fs'
 import { mkdtemp, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test } from 'node:test'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { parseEnv } from 'node:util'
 import { eventually, freePort, isAlive, run, start } from '../helpers/processes.ts'
 
@@ -11,19 +12,22 @@ const CALL = 'examples/call-your-api/call.ts'
 
 type Test = Parameters<typeof start>[0]
 
-/** `npm run dev` beside whatever else runs on this machine. */
+/** `npm run dev` beside whatever else runs on this machine, its output in a file, where what it forgets to write is missing. */
 async function startDev(t: Test) {
   const folder = await mkdtemp(join(tmpdir(), 'fastify-entra-test-'))
   t.after(() => rm(folder, { recursive: true, force: true }))
   const envFile = join(folder, 'env.local')
   const port = await freePort()
-  const dev = start(t, process.execPath, ['local-cloud/dev.ts', '--free-ports', '--write-env', envFile], {
+  const outputFile = join(folder, 'output')
+  const command = [process.execPath, 'local-cloud/dev.ts', '--free-ports', '--write-env', envFile]
+  const dev = start(t, 'sh', ['-c', 'exec "$@" > "$0" 2>&1', outputFile, ...command], {
     env: { ...process.env, PORT: String(port), HOST: '127.0.0.1' },
   })
-  await eventually(() => dev.output().includes('Ctrl+C stops it'), `prints its banner: ${dev.output()}`, 45_000)
+  const output = () => (existsSync(outputFile) ? readFileSync(outputFile, 'utf8') : '')
+  await eventually(() => output().includes('Ctrl+C stops it'), `prints its banner: ${output()}`, 45_000)
   const tool = (script: string, ...args: string[]) =>
     run(t, process.execPath, [`--env-file=${envFile}`, '--import', './tools/trust-local-cloud.mjs', script, ...args])
-  return { ...dev, envFile, tool, url: `http://127.0.0.1:${port}` }
+  return { ...dev, output, envFile, tool, url: `http://127.0.0.1:${port}` }
 }
 
 /** Everything below a process, as /proc knows it. */
@@ -129,13 +133,26 @@ test('every client gets a true answer about itself from Microsoft Graph', async 
 test('Ctrl+C ends everything within two seconds and removes the environment file', {
   skip: process.platform === 'win32',
 }, async (t) => {
-  const { child, exited, envFile } = await startDev(t)
+  const { child, exited, envFile, output, url } = await startDev(t)
   const started = await descendants(child.pid ?? 0)
   assert.ok(started.length >= 3, 'the API, the worker and the storage emulator run')
+  const last = [1, 2, 3].map((number) => `/last/${number}`)
+  for (const path of last) await fetch(url + path)
   const since = Date.now()
+  child.kill('SIGINT')
+  // As npm does, which has it from the terminal too.
+  await sleep(10)
   child.kill('SIGINT')
   assert.equal(await exited, 0)
   assert.ok(Date.now() - since < 2_000)
+  // Every line is there, in order: of the API, and of the worker, which says the same.
+  const stopping = () => output().match(/stopping|\/last\/\d/g) ?? []
+  assert.equal(stopping().length, 5, output())
+  assert.deepEqual(
+    stopping().filter((line) => line !== 'stopping'),
+    last,
+  )
+  assert.equal(stopping().at(-1), 'stopping')
   assert.deepEqual(started.filter(isAlive), [])
   assert.throws(() => readFileSync(envFile), { code: 'ENOENT' })
 })
