@@ -56,7 +56,7 @@ export function createStandardOutput(maxWaitingBytes: number) {
       // Another thread is at it, and nothing here is told any more when it has done.
       if (isWriting) sleepFor(LAST_WRITE_TAKES_MS)
       try {
-        for (const { bytes } of waiting.splice(0)) writeWhole(bytes)
+        for (const next of waiting.splice(0)) writeWhole(next.bytes)
         writeWhole(bytes)
       } catch {
         // Nobody reads any more, or not soon enough.

@@ -12,9 +12,9 @@ import { setTimeout as sleep } from 'node:timers/promises'
 
 const LINES = 3_000
 
-function startLogger(t: TestContext, stdout: 'pipe' | number, end = 'by itself') {
+function startLogger(t: TestContext, stdout: 'pipe' | number, end = 'by itself', count = LINES) {
   const script = join(import.meta.dirname, 'helpers', 'log-many.ts')
-  const child = spawn(process.execPath, [script, String(LINES), end], { stdio: ['ignore', stdout, 'pipe'] })
+  const child = spawn(process.execPath, [script, String(count), end], { stdio: ['ignore', stdout, 'pipe'] })
   t.after(() => child.kill('SIGKILL'))
   return { child, exited: once(child, 'exit').then(([status]) => status) }
 }
@@ -22,10 +22,12 @@ function startLogger(t: TestContext, stdout: 'pipe' | number, end = 'by itself')
 function assertWhole(output: string): void {
   const lines = output.split('\n')
   assert.equal(lines.length, LINES + 1)
-  for (const [index, line] of lines.slice(0, LINES).entries()) {
-    const length = index % 1_000 === 999 ? 100_000 : index % 500
-    assert.ok(line === `${index} ${'ä😀"'.repeat(length)}`, `line ${index}: ${line.slice(0, 40)}`)
-  }
+  for (const [index, line] of lines.slice(0, LINES).entries()) assertLine(line, index)
+}
+
+function assertLine(line: string, index: number): void {
+  const length = index % 1_000 === 999 ? 100_000 : index % 500
+  assert.ok(line === `${index} ${'ä😀"'.repeat(length)}`, `line ${index}: ${line.slice(0, 40)}`)
 }
 
 for (const [end, status] of [
@@ -48,6 +50,24 @@ test('a reader that stops for a while holds up nobody, and misses nothing', asyn
   await once(child.stderr, 'data')
   await sleep(100)
   assertWhole(await text(child.stdout))
+  assert.equal(await exited, 0)
+})
+
+test('a reader that stops for long misses whole lines, and those that come are in order', async (t) => {
+  // Three times what may wait.
+  const count = 20_000
+  const { child, exited } = startLogger(t, 'pipe', 'by itself', count)
+  assert.ok(child.stdout && child.stderr)
+  child.stdout.pause()
+  await once(child.stderr, 'data')
+  const lines = (await text(child.stdout)).split('\n').slice(0, -1)
+  assert.ok(lines.length > LINES && lines.length < count, `${lines.length} lines`)
+  const numbers = lines.map((line) => Number.parseInt(line, 10))
+  for (const [index, line] of lines.entries()) assertLine(line, numbers[index] ?? -1)
+  assert.deepEqual(
+    numbers,
+    numbers.toSorted((a, b) => a - b),
+  )
   assert.equal(await exited, 0)
 })
 
