@@ -1,6 +1,6 @@
 import { bearerTokenOf } from './bearer-token.ts'
 import { type Caller, createCaller } from './caller.ts'
-import { assertAccessTokenClaims, assertTenant } from './claims.ts'
+import { assertAccessTokenClaims, assertTenant, type VerifiedClaims, validityOf } from './claims.ts'
 import { AccessRefusedError } from './refusals.ts'
 import { assertSignature } from './signature.ts'
 import type { TrustedIssuer } from './trusted-issuer.ts'
@@ -23,39 +23,51 @@ export function createAuthenticator<Context>(options: AuthenticatorOptions<Conte
   const { issuers, tokens, now, confirm } = options
 
   /** The cheap rules first and the signature last, so that a bad token costs no more than a good one. */
-  function verify(text: string, { unverifiedClaims: claims }: UnverifiedToken, { issuer, key }: SigningKey): Caller {
+  function verify(text: string, { unverifiedClaims: claims }: UnverifiedToken, { issuer, key }: SigningKey) {
     issuer.assertKeyFits(key, claims)
     assertAccessTokenClaims(claims, issuer.settings, now())
     assertSignature(text, key.publicKey)
-    return createCaller(claims, issuer.settings.kind)
+    return claims
   }
 
-  /** A header that is longer than it need be is not worth its memory. */
-  function remember(authorization: string, caller: Caller, signedBy: SigningKey): Caller {
-    if (authorization.length > 'Bearer '.length + bearerTokenOf(authorization).length) return caller
-    tokens?.add({ authorization, caller, isConfirmed: false, ...signedBy })
+  function accept(authorization: string, text: string, claims: VerifiedClaims, { issuer, key }: SigningKey): Caller {
+    const caller = createCaller(claims, issuer.settings.kind, text)
+    // A header that is longer than it need be is not worth its memory.
+    if (authorization.length > 'Bearer '.length + text.length) return caller
+    const { validFrom, validUntil } = validityOf(claims)
+    // Each by its name: what is spread into an object, V8 keeps in a second one, elsewhere in memory.
+    tokens?.add({ authorization, caller, issuer, key, validFrom, validUntil, isConfirmed: false })
     return caller
   }
 
   async function verifyLater(
     authorization: string,
+    text: string,
     token: UnverifiedToken,
     known: SigningKey | undefined,
   ): Promise<Caller> {
-    const signedBy = known ?? (await findKey(issuers, token))
-    const caller = verify(bearerTokenOf(authorization), token, signedBy)
-    await assertTenant(token.unverifiedClaims, signedBy.issuer.settings)
-    return remember(authorization, caller, signedBy)
+    try {
+      const signedBy = known ?? (await findKey(issuers, token))
+      const claims = verify(text, token, signedBy)
+      await assertTenant(claims['tid'], signedBy.issuer.settings)
+      return accept(authorization, text, claims, signedBy)
+    } catch (error) {
+      return refuse(error, token.unverifiedClaims)
+    }
   }
 
   /** Whether a tenant may call can change. What was verified once is confirmed when it comes back, and then kept. */
   async function recheck(context: Context, token: VerifiedToken): Promise<Caller> {
-    if (!token.isConfirmed) {
-      await confirm(context, token)
-      token.isConfirmed = true
+    try {
+      if (!token.isConfirmed) {
+        await confirm(context, token)
+        token.isConfirmed = true
+      }
+      await assertTenant(token.caller.tenantId, token.issuer.settings)
+      return token.caller
+    } catch (error) {
+      return refuse(error, token.caller.claims)
     }
-    await assertTenant(token.caller.claims, token.issuer.settings)
-    return token.caller
   }
 
   /**
@@ -67,26 +79,23 @@ export function createAuthenticator<Context>(options: AuthenticatorOptions<Conte
     const remembered = tokens?.find(authorization, now())
     if (remembered !== undefined) {
       const isSettled = remembered.isConfirmed && remembered.issuer.settings.tenantCheck === undefined
-      return isSettled ? remembered.caller : recheck(context, remembered).catch(refuseWith(remembered.caller.claims))
+      return isSettled ? remembered.caller : recheck(context, remembered)
     }
     const text = bearerTokenOf(authorization)
     const token = parseUnverifiedToken(text)
-    const refuse = refuseWith(token.unverifiedClaims)
     const known = findKnownKey(issuers, token)
     if (known === undefined || known.issuer.settings.tenantCheck !== undefined)
-      return verifyLater(authorization, token, known).catch(refuse)
+      return verifyLater(authorization, text, token, known)
     try {
-      return remember(authorization, verify(text, token, known), known)
+      return accept(authorization, text, verify(text, token, known), known)
     } catch (error) {
-      return refuse(error)
+      return refuse(error, token.unverifiedClaims)
     }
   }
 }
 
-/** For the log line of a refusal. */
-function refuseWith(unverifiedClaims: JsonObject) {
-  return (error: unknown): never => {
-    if (error instanceof AccessRefusedError) error.unverifiedClaims = unverifiedClaims
-    throw error
-  }
+/** @param unverifiedClaims for the log line of the refusal */
+function refuse(error: unknown, unverifiedClaims: JsonObject): never {
+  if (error instanceof AccessRefusedError) error.unverifiedClaims = unverifiedClaims
+  throw error
 }

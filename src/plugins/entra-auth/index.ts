@@ -34,7 +34,7 @@ export interface EntraAuthOptions {
   /** Whether users who are guests of the tenant may call; default false. */
   allowGuests?: boolean | undefined
   /**
-   * How many verified tokens are remembered, so that they need not be verified again; default 10,000, about 30 MB when all
+   * How many verified tokens are remembered, so that they need not be verified again; default 10,000, about 20 MB when all
    * are used. More callers than that at a time cost a verification now and then. `false`: none.
    */
   tokenCache?: false | { maxTokens: number } | undefined

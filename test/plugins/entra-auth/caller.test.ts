@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { inspect } from 'node:util'
 import { createCaller } from '../../../src/plugins/entra-auth/caller.ts'
 
 const required = { iss: 'https://issuer', aud: 'api', sub: 'subject', exp: 2, nbf: 1, iat: 1 }
@@ -63,4 +64,21 @@ test('gives a caller that cannot be changed, in any depth', () => {
   assert.throws(() => Object.assign(Object(caller.claims['nested']).list, [2]), TypeError)
   assert.throws(() => Object(caller.roles).add('x'), TypeError)
   assert.throws(() => Object(caller.roles).clear(), TypeError)
+})
+
+test('takes the claims from the token when they are asked for, the same and frozen, also into a copy', () => {
+  const claims = { ...required, name: 'Žofie', roles: ['a'], nested: { list: [1] } }
+  const token = `e30.${Buffer.from(JSON.stringify(claims)).toString('base64url')}.c2ln`
+  const caller = createCaller({ ...claims }, 'entra', token)
+  assert.deepEqual(caller.claims, claims)
+  assert.equal(caller.claims, caller.claims)
+  assert.throws(() => Object.assign(Object(caller.claims['nested']).list, [2]), TypeError)
+  assert.deepEqual({ ...caller }.claims, claims)
+  assert.deepEqual(JSON.parse(JSON.stringify(caller)).claims, claims)
+})
+
+test('keeps its token to itself', () => {
+  const token = `e30.${Buffer.from(JSON.stringify(required)).toString('base64url')}.c2ln`
+  const caller = createCaller(required, 'entra', token)
+  assert.doesNotMatch(inspect(caller, { showHidden: true, depth: null, getters: true }), /c2ln/)
 })
