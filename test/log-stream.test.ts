@@ -92,10 +92,14 @@ test('a pipe that does not block is asked again until it has room', async (t) =>
   await reading.close()
 })
 
-test('a reader that is gone, and a disk that is full, end nothing', async (t) => {
-  const gone = startLogger(t, 'pipe')
-  gone.child.stdout?.destroy()
-  assert.equal(await gone.exited, 0)
+test('a reader that is gone ends nothing', async (t) => {
+  const { child, exited } = startLogger(t, 'pipe')
+  child.stdout?.destroy()
+  assert.equal(await exited, 0)
+})
+
+// Only Linux has a disk that is always full.
+test('a full disk ends nothing', { skip: process.platform !== 'linux' }, async (t) => {
   const full = await open('/dev/full', 'w')
   t.after(() => full.close())
   const { child, exited } = startLogger(t, full.fd)
