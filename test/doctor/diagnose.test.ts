@@ -126,6 +126,14 @@ describe('the doctor finds', () => {
     }
   })
 
+  test('nothing wrong with a token of one of several tenants', async () => {
+    const { findings, report } = await examine(app({ issuer: 'multi-tenant' }), ['multi-tenant'])
+    assert.ok(
+      findings.some(({ rule }) => rule === 'Tenant') && findings.every(({ outcome }) => outcome === 'pass'),
+      report,
+    )
+  })
+
   test('what it can without the keys, and says that the signature was not checked', async () => {
     const cut = createTestAuthority()
     cut.goDown('v2')

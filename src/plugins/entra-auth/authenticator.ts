@@ -31,12 +31,13 @@ export function createAuthenticator<Context>(options: AuthenticatorOptions<Conte
   }
 
   function accept(authorization: string, text: string, claims: VerifiedClaims, { issuer, key }: SigningKey): Caller {
-    const caller = createCaller(claims, issuer.settings.kind, text)
     // A header that is longer than it need be is not worth its memory.
-    if (authorization.length > 'Bearer '.length + text.length) return caller
+    const isLong = authorization.length > 'Bearer '.length + text.length
+    if (tokens === undefined || isLong) return createCaller(claims, issuer.settings.kind)
+    const caller = createCaller(claims, issuer.settings.kind, text)
     const { validFrom, validUntil } = validityOf(claims)
     // Each by its name: what is spread into an object, V8 keeps in a second one, elsewhere in memory.
-    tokens?.add({ authorization, caller, issuer, key, validFrom, validUntil, isConfirmed: false })
+    tokens.add({ authorization, caller, issuer, key, validFrom, validUntil, isConfirmed: false })
     return caller
   }
 
@@ -49,7 +50,7 @@ export function createAuthenticator<Context>(options: AuthenticatorOptions<Conte
     try {
       const signedBy = known ?? (await findKey(issuers, token))
       const claims = verify(text, token, signedBy)
-      await assertTenant(claims['tid'], signedBy.issuer.settings)
+      await assertTenant(claims, signedBy.issuer.settings)
       return accept(authorization, text, claims, signedBy)
     } catch (error) {
       return refuse(error, token.unverifiedClaims)
@@ -63,7 +64,7 @@ export function createAuthenticator<Context>(options: AuthenticatorOptions<Conte
         await confirm(context, token)
         token.isConfirmed = true
       }
-      await assertTenant(token.caller.tenantId, token.issuer.settings)
+      await assertTenant({ tid: token.caller.tenantId }, token.issuer.settings)
       return token.caller
     } catch (error) {
       return refuse(error, token.caller.claims)

@@ -31,7 +31,7 @@ export interface Caller {
 /**
  * Decides who is calling. Claims that nobody decides on are read loosely: an odd shape counts as absent.
  * Source: 'Access token claims reference' and 'Secure applications and APIs by validating claims', Microsoft Learn.
- * @param token where the claims are, for a caller that is to be remembered: it does not hold them as well
+ * @param token where the claims are, for a caller that is remembered with it: then it does not hold them as well
  */
 export function createCaller(
   claims: VerifiedClaims,
@@ -43,7 +43,7 @@ export function createCaller(
 
 /**
  * Claims would be a fifth of what a remembered token takes in memory, and few ask for them: they are parsed again for whoever
- * does. What decides about a call comes first, so that it is in one line of the processor's cache.
+ * does. What decides about a call comes first, so that it is close together in memory.
  */
 class VerifiedCaller implements Caller {
   readonly kind

@@ -84,7 +84,7 @@ function assertPolicy(policy: unknown, { policies }: IssuerSettings): void {
 }
 
 /** @throws {InvalidTokenError} `token_issuer` for a tenant that may not call */
-export async function assertTenant(tid: unknown, { tenantCheck }: IssuerSettings): Promise<void> {
+export async function assertTenant({ tid }: JsonObject, { tenantCheck }: IssuerSettings): Promise<void> {
   if (tenantCheck === undefined) return
   if (typeof tid === 'string' && (await tenantCheck(tid))) return
   throw new InvalidTokenError('token_issuer', `The tenant ${describe(tid)} is not among those that may call this API.`)

@@ -35,7 +35,8 @@ export interface EntraAuthOptions {
   allowGuests?: boolean | undefined
   /**
    * How many verified tokens are remembered, so that they need not be verified again; default 10,000, about 20 MB when all
-   * are used. More callers than that at a time cost a verification now and then. `false`: none.
+   * are used, 25 once their claims were read. More callers than that at a time cost a verification now and then.
+   * `false`: none.
    */
   tokenCache?: false | { maxTokens: number } | undefined
   /** Told of every refusal, for the log; by default it writes a line `access refused`. */

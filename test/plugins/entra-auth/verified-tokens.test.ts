@@ -4,12 +4,12 @@ import Fastify from 'fastify'
 import { createAuthenticator } from '../../../src/plugins/entra-auth/authenticator.ts'
 import type { Caller } from '../../../src/plugins/entra-auth/caller.ts'
 import entraAuth, { type EntraAuthOptions } from '../../../src/plugins/entra-auth/index.ts'
-import { readIssuerOptions } from '../../../src/plugins/entra-auth/issuer-options.ts'
+import { type IssuerSettings, readIssuerOptions } from '../../../src/plugins/entra-auth/issuer-options.ts'
 import { wrongSignature } from '../../../src/plugins/entra-auth/signature.ts'
 import { createTrustedIssuer } from '../../../src/plugins/entra-auth/trusted-issuer.ts'
 import { createVerifiedTokens } from '../../../src/plugins/entra-auth/verified-tokens.ts'
 import problemDetails from '../../../src/plugins/problem-details.ts'
-import { createTestAuthority } from '../../../src/testing/index.ts'
+import { createTestAuthority, type TokenOptions } from '../../../src/testing/index.ts'
 
 const HOUR_MS = 3_600_000
 
@@ -160,19 +160,21 @@ describe('a token that was verified before', () => {
 
 describe('the memory of tokens', () => {
   const authority = createTestAuthority()
-  const {
-    issuers: [options],
-    fetchJson,
-    now,
-  } = authority.authOptions(['v2'])
-  assert.ok(options !== undefined && fetchJson !== undefined && now !== undefined)
-  const [settings] = readIssuerOptions([options])
-  assert.ok(settings !== undefined)
-  const issuer = createTrustedIssuer({ settings, fetchJson, onFailure: () => undefined, now })
-  after(() => issuer.stop())
+  const { fetchJson, now } = authority.authOptions()
+  assert.ok(fetchJson !== undefined && now !== undefined)
+
+  const trust = (name: NonNullable<TokenOptions['issuer']>, changes: Partial<IssuerSettings> = {}) => {
+    const [settings] = readIssuerOptions(authority.authOptions([name]).issuers)
+    assert.ok(settings !== undefined)
+    const options = { settings: { ...settings, ...changes }, fetchJson, onFailure: () => undefined, now }
+    const issuer = createTrustedIssuer(options)
+    after(() => issuer.stop())
+    return issuer
+  }
+  const trusted = trust('v2')
 
   /** A service without Fastify around it, which counts what it asks of others. */
-  async function setUp({ maxTokens = 100, confirm = async (): Promise<void> => {} } = {}) {
+  async function setUp({ maxTokens = 100, confirm = async (): Promise<void> => {}, issuer = trusted } = {}) {
     await issuer.settle()
     const tokens = createVerifiedTokens(maxTokens)
     const asked: string[] = []
@@ -223,6 +225,19 @@ describe('the memory of tokens', () => {
     }
   })
 
+  test('asks each time whether the tenant may call', async () => {
+    let isAllowed = true
+    const { authenticate } = await setUp({ issuer: trust('multi-tenant', { tenantCheck: () => isAllowed }) })
+    const authorization = `Bearer ${authority.token({ issuer: 'multi-tenant', roles: ['Reader'] })}`
+    const { claims: unverifiedClaims } = await authenticate('first', authorization)
+    for (const context of ['second', 'third']) await authenticate(context, authorization)
+    isAllowed = false
+    const refusal = { code: 'token_issuer', unverifiedClaims }
+    await assert.rejects(async () => await authenticate('fourth', authorization), refusal)
+    isAllowed = true
+    await authenticate('fifth', authorization)
+  })
+
   test('holds so many and no more, the latest', async () => {
     const { authenticate, tokens } = await setUp({ maxTokens: 3 })
     const headers = [bearer(), bearer(), bearer(), bearer(), bearer()]
@@ -247,6 +262,12 @@ describe('the memory of tokens', () => {
     assert.equal(tokens.find(authorization, Date.now()), undefined)
     assert.equal(tokens.find(alike, Date.now())?.caller, other.caller)
     assert.equal(tokens.size, 1)
+  })
+
+  test('takes no header that is longer than its token needs', async () => {
+    const { authenticate, tokens } = await setUp()
+    for (const padding of [' ', ' '.repeat(8_000)]) await authenticate('', `${bearer()}${padding}`)
+    assert.equal(tokens.size, 0)
   })
 
   test('remembers no refusal', async () => {
