@@ -17,7 +17,7 @@ const FLOOR = 'undici alone, no authentication'
 const SERVICE = 'the service'
 const OBSERVED = 'the service, with log and metrics'
 const UNOBSERVED = 'the service, with neither'
-const SDK = 'fetch and QueueClient, no authentication'
+const SDK = 'the service, by fetch and QueueClient'
 /** So many times longer than elsewhere: these servers have more code, which V8 compiles after some ten thousand requests. */
 const WARM_UP_FACTOR = 3
 /** Nobody is refused for asking too often. */
@@ -78,13 +78,12 @@ async function listContestants(cloud: LocalCloud, tokens: TokenFiles, stubs: str
     RATE_LIMIT_PER_MINUTE: UNLIMITED,
     BENCH_STORAGE_TOKEN: await cloud.tokens.forAzure(managedIdentity, resources.storage),
   }
-  const open = { tokensFile, env, checks: [isServed(token)] }
   const service = { server: server('service.ts'), tokensFile, checks: [isServed(token), mustRefuse(forged)] }
   return [
-    { ...open, name: FLOOR, server: server('getcode-floor.ts') },
+    { name: FLOOR, server: server('getcode-floor.ts'), tokensFile, env, checks: [isServed(token)] },
     { ...service, name: SERVICE, env: { ...env, LOG_LEVEL: 'info' } },
     { ...service, name: OBSERVED, env: { ...env, LOG_LEVEL: 'info', METRICS_PORT: '0' } },
     { ...service, name: UNOBSERVED, env: { ...env, LOG_LEVEL: 'silent' } },
-    { ...open, name: SDK, server: server('getcode-sdk.ts') },
+    { ...service, name: SDK, server: server('service-by-sdk.ts'), env: { ...env, LOG_LEVEL: 'info' } },
   ]
 }
