@@ -79,11 +79,12 @@ async function listContestants(cloud: LocalCloud, tokens: TokenFiles, stubs: str
     BENCH_STORAGE_TOKEN: await cloud.tokens.forAzure(managedIdentity, resources.storage),
   }
   const service = { server: server('service.ts'), tokensFile, checks: [isServed(token), mustRefuse(forged)] }
+  // Beside each other, what is compared: the machine is in another mood a second later.
   return [
     { name: FLOOR, server: server('getcode-floor.ts'), tokensFile, env, checks: [isServed(token)] },
     { ...service, name: SERVICE, env: { ...env, LOG_LEVEL: 'info' } },
+    { ...service, name: SDK, server: server('service-by-sdk.ts'), env: { ...env, LOG_LEVEL: 'info' } },
     { ...service, name: OBSERVED, env: { ...env, LOG_LEVEL: 'info', METRICS_PORT: '0' } },
     { ...service, name: UNOBSERVED, env: { ...env, LOG_LEVEL: 'silent' } },
-    { ...service, name: SDK, server: server('service-by-sdk.ts'), env: { ...env, LOG_LEVEL: 'info' } },
   ]
 }
