@@ -69,8 +69,9 @@ test('gives a caller that cannot be changed, in any depth', () => {
 test('takes the claims from the token when they are asked for, the same and frozen, also into a copy', () => {
   const claims = { ...required, name: 'Žofie', roles: ['a'], nested: { list: [1] } }
   const token = `e30.${Buffer.from(JSON.stringify(claims)).toString('base64url')}.c2ln`
-  const caller = createCaller({ ...claims }, 'entra', token)
+  const caller = createCaller(claims, 'entra', token)
   assert.deepEqual(caller.claims, claims)
+  assert.ok(caller.claims !== claims, 'those that it was made from are not kept')
   assert.equal(caller.claims, caller.claims)
   assert.throws(() => Object.assign(Object(caller.claims['nested']).list, [2]), TypeError)
   assert.deepEqual({ ...caller }.claims, claims)
