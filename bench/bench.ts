@@ -19,7 +19,7 @@ import { openTokenFiles } from './tokens/token-files.ts'
 const RESULTS_FILE = join(import.meta.dirname, 'results.json')
 const groups: readonly Group[] = [auth, refusals, peers, getcode, overload, start, worker]
 
-const THOROUGH: Effort = { rounds: 7, roundMs: 700, warmUpMs: 1_500, isQuick: false }
+const THOROUGH: Effort = { rounds: 7, roundMs: 600, warmUpMs: 1_500, isQuick: false }
 const QUICK: Effort = { rounds: 3, roundMs: 400, warmUpMs: 500, isQuick: true }
 
 const HELP = `npm run bench [-- options]

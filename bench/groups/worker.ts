@@ -13,7 +13,7 @@ import { freePort, readMemory } from '../service-start.ts'
 
 const ROOT = join(import.meta.dirname, '../..')
 const CODES_OF_A_WAVE = 1_000
-const WAVES = 16
+const WAVES = 12
 const QUICK_WAVES = 3
 const SENDERS = 32
 const LOOK_EVERY_MS = 20
