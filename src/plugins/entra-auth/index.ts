@@ -1,4 +1,3 @@
-import fastifyJwt from '@fastify/jwt'
 import type { FastifyInstance, FastifyPluginAsync, FastifyRequest, onRequestHookHandler } from 'fastify'
 import fp from 'fastify-plugin'
 import { RESOURCE_METADATA_PATH, resourceMetadataUrl } from '../resource-metadata.ts'
@@ -9,10 +8,10 @@ import { type FetchJson, fetchJsonOverHttps } from './issuer-metadata.ts'
 import { type IssuerOptions, readIssuerOptions } from './issuer-options.ts'
 import { AccessRefusedError, TokenMissingError } from './refusals.ts'
 import { type AccessRules, assertMayCall, assertRoutePolicy, type RoutePolicy } from './route-policy.ts'
-import { wrongSignature } from './signature.ts'
+import secondOpinion, { confirmSignature } from './second-opinion.ts'
 import { createTrustedIssuer, type IssuerUpkeep } from './trusted-issuer.ts'
 import type { JsonObject } from './unverified-token.ts'
-import { createVerifiedTokens, type VerifiedToken, type VerifiedTokens } from './verified-tokens.ts'
+import { createVerifiedTokens, type VerifiedTokens } from './verified-tokens.ts'
 
 /** Why a request was refused, and what its token claims: `iss`, `azp`, `appid`, `tid`, `uti`, which need not be true. */
 export interface Refusal {
@@ -85,7 +84,6 @@ declare module 'fastify' {
   interface FastifyRequest {
     /** Who is calling. Throws a 401 where no hook authenticated the request, so that forgetting the hook fails closed. */
     readonly caller: Caller
-    entraJwtVerify(): Promise<unknown>
     [verifiedCaller]: Caller | null
     [knownCaller]: Caller | null
   }
@@ -93,8 +91,6 @@ declare module 'fastify' {
 
 const DEFAULT_MAX_TOKENS = 10_000
 
-/** What @fastify/jwt is asked about. Beside the requests, for few have it: each member of all requests costs all requests. */
-const candidates = new WeakMap<FastifyRequest, VerifiedToken>()
 const verifiedCaller = Symbol('entra-auth.caller')
 /** Also one whom the route's policy refused: for the log. */
 const knownCaller = Symbol('entra-auth.known-caller')
@@ -119,28 +115,7 @@ const entraAuth: FastifyPluginAsync<EntraAuthOptions> = async (app, options) => 
     }),
   )
 
-  await app.register(fastifyJwt, {
-    namespace: 'entra',
-    jwtVerify: 'entraJwtVerify',
-    decoratorName: 'entraClaims',
-    // The key is one that a trusted issuer publishes; where to find keys is never taken from the token.
-    secret: (request: FastifyRequest, _token: unknown, callback: (error: Error | null, pem?: string) => void) => {
-      callback(null, candidates.get(request)?.key.pem)
-    },
-    // The signature alone: the claims are checked by this plugin's own rules, which can say what is wrong and run on a
-    // clock that is passed in. Its cache is off: it hands one mutable object to many requests.
-    verify: {
-      algorithms: ['RS256'],
-      cache: false,
-      ignoreExpiration: true,
-      ignoreNotBefore: true,
-      extractToken(request: FastifyRequest) {
-        const candidate = candidates.get(request)
-        return candidate && bearerTokenOf(candidate.authorization)
-      },
-    },
-  })
-
+  await app.register(secondOpinion)
   app.decorateRequest(verifiedCaller, null)
   app.decorateRequest(knownCaller, null)
   app.decorateRequest(options.decoratorName ?? 'caller', {
@@ -252,26 +227,6 @@ const entraAuth: FastifyPluginAsync<EntraAuthOptions> = async (app, options) => 
     for (const issuer of issuers) issuer.stop()
   })
   for (const issuer of issuers) issuer.start()
-}
-
-/**
- * A second opinion from another implementation before a token is served from memory for the rest of its hour.
- * @throws {InvalidTokenError} `token_signature`
- */
-async function confirmSignature(request: FastifyRequest, token: VerifiedToken): Promise<void> {
-  candidates.set(request, token)
-  try {
-    await request.entraJwtVerify()
-  } catch (error) {
-    throw isJwtError(error) ? wrongSignature() : error
-  } finally {
-    candidates.delete(request)
-  }
-}
-
-/** The codes of `@fastify/jwt` and of `fast-jwt`; anything else is a fault of this service. */
-function isJwtError(error: unknown): boolean {
-  return error instanceof Error && 'code' in error && /^(?:FST_JWT|FAST_JWT)_/.test(String(error.code))
 }
 
 function logRefusal(request: FastifyRequest, { code, detail, claimed }: Refusal): void {
