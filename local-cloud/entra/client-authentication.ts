@@ -2,8 +2,9 @@ import { timingSafeEqual, X509Certificate } from 'node:crypto'
 import { decodeJwt, decodeProtectedHeader, importX509, jwtVerify } from 'jose'
 import { type Application, applications, tokenExchange } from '../directory.ts'
 import { EntraError } from './errors.ts'
-import { type Form, readField, readOptionalField } from './form.ts'
+import { readField, readOptionalField } from './form.ts'
 import type { Issuer } from './issuer.ts'
+import type { TokenRequest } from './token-request.ts'
 
 const JWT_BEARER = 'urn:ietf:params:oauth:client-assertion-type:jwt-bearer'
 /** MSAL dates `nbf` from a clock with fractions: half a second ahead is still now. */
@@ -15,9 +16,7 @@ export interface AuthenticatedClient {
   strength: '1' | '2'
 }
 
-interface Context {
-  tenantId: string
-  tokenEndpoint: string
+export interface Registrations {
   issuer: Issuer
   /** PEM of the certificate that an application registered, by client id. */
   certificates: ReadonlyMap<string, string>
@@ -27,26 +26,27 @@ interface Context {
 
 /** Secret in the form or as HTTP Basic, certificate, or federated credential (RFC 6749, section 2.3; RFC 7523). */
 export async function authenticateClient(
-  form: Form,
-  authorization: string | undefined,
-  context: Context,
+  { form, authorization, tenantId, tokenEndpoint }: TokenRequest,
+  registrations: Registrations,
 ): Promise<AuthenticatedClient> {
   const basic = /^Basic (\S+)$/i.exec(authorization ?? '')?.[1]
   if (basic !== undefined) {
     const [id = '', secret = ''] = Buffer.from(basic, 'base64').toString().split(':').map(decodeURIComponent)
-    return checkSecret(findApplication(id, context.tenantId), secret, context)
+    return checkSecret(findApplication(id, tenantId), secret, registrations)
   }
   const assertion = readOptionalField(form, 'client_assertion')
   if (assertion === undefined) {
-    const app = findApplication(readField(form, 'client_id'), context.tenantId)
-    return checkSecret(app, readField(form, 'client_secret', 7000216), context)
+    const app = findApplication(readField(form, 'client_id'), tenantId)
+    return checkSecret(app, readField(form, 'client_secret', 7000216), registrations)
   }
   if (readField(form, 'client_assertion_type') !== JWT_BEARER) {
     throw new EntraError(400, 'invalid_request', 7000217, 'The client_assertion_type is not supported.')
   }
-  const app = findApplication(readField(form, 'client_id'), context.tenantId)
+  const app = findApplication(readField(form, 'client_id'), tenantId)
   const isFederated = readClaims(assertion).aud === tokenExchange
-  await (isFederated ? checkFederated(app, assertion, context) : checkCertificate(app, assertion, context))
+  await (isFederated
+    ? checkFederated(app, assertion, registrations)
+    : checkCertificate(app, assertion, tokenEndpoint, registrations))
   return { app, strength: '2' }
 }
 
@@ -61,7 +61,7 @@ function findApplication(clientId: string, tenantId: string): Application {
   )
 }
 
-function checkSecret(app: Application, secret: string, { clientSecrets }: Context): AuthenticatedClient {
+function checkSecret(app: Application, secret: string, { clientSecrets }: Registrations): AuthenticatedClient {
   const expected = clientSecrets.get(app.clientId) ?? app.secret
   if (expected !== undefined && equals(expected, secret)) return { app, strength: '1' }
   throw new EntraError(
@@ -73,8 +73,13 @@ function checkSecret(app: Application, secret: string, { clientSecrets }: Contex
 }
 
 /** 'Microsoft identity platform application authentication certificate credentials': PS256 with `x5t#S256`. */
-async function checkCertificate(app: Application, assertion: string, context: Context): Promise<void> {
-  const pem = context.certificates.get(app.clientId)
+async function checkCertificate(
+  app: Application,
+  assertion: string,
+  tokenEndpoint: string,
+  { certificates }: Registrations,
+): Promise<void> {
+  const pem = certificates.get(app.clientId)
   const { alg, 'x5t#S256': thumbprint } = decodeProtectedHeader(assertion)
   const expected =
     pem && Buffer.from(new X509Certificate(pem).fingerprint256.replaceAll(':', ''), 'hex').toString('base64url')
@@ -86,7 +91,7 @@ async function checkCertificate(app: Application, assertion: string, context: Co
       'The certificate with identifier used to sign the client assertion is not registered on application.',
     )
   }
-  const rules = { issuer: app.clientId, subject: app.clientId, audience: context.tokenEndpoint, algorithms: ['PS256'] }
+  const rules = { issuer: app.clientId, subject: app.clientId, audience: tokenEndpoint, algorithms: ['PS256'] }
   await jwtVerify(assertion, await importX509(pem, 'PS256'), {
     ...rules,
     clockTolerance: CLOCK_TOLERANCE_SECONDS,
@@ -101,7 +106,7 @@ async function checkCertificate(app: Application, assertion: string, context: Co
 }
 
 /** 'Configure an application to trust a managed identity': its token is the assertion. */
-async function checkFederated(app: Application, assertion: string, { issuer }: Context): Promise<void> {
+async function checkFederated(app: Application, assertion: string, { issuer }: Registrations): Promise<void> {
   const claims = await issuer.verify(assertion, tokenExchange).catch((error) => {
     throw new EntraError(401, 'invalid_client', 700024, `Client assertion is not valid: ${String(error)}`)
   })

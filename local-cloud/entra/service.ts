@@ -4,13 +4,9 @@ import type { Server } from '../server.ts'
 import { EntraError } from './errors.ts'
 import { isForm } from './form.ts'
 import { registerSignIn } from './sign-in.ts'
-import {
-  createTokenEndpoint,
-  grantInB2c,
-  isSinglePageApp,
-  type TokenAnswer,
-  type TokenRequest,
-} from './token-endpoint.ts'
+import { isSinglePageApp } from './sign-in-grants.ts'
+import { createTokenEndpoint, grantInB2c } from './token-endpoint.ts'
+import type { TokenAnswer, TokenRequest } from './token-request.ts'
 import type { IssuerName } from './tokens.ts'
 
 const b2cAuthority = `${b2c.tenantName}.onmicrosoft.com/${b2c.policy}`
