@@ -79,7 +79,7 @@ class VerifiedCaller implements Caller {
     this.tokenId = readText(claims['uti']) ?? readText(claims['jti'])
     this.issuer = claims.iss
     this.#token = token
-    if (token === undefined) this.#claims = deepFreeze(claims)
+    if (token === undefined) this.#claims = claims
     Object.defineProperty(this, 'claims', VerifiedCaller.#ownClaims)
     Object.freeze(this)
   }
@@ -88,8 +88,8 @@ class VerifiedCaller implements Caller {
   static readonly #ownClaims = {
     enumerable: true,
     get(this: VerifiedCaller) {
-      this.#claims ??= deepFreeze(readClaims(this.#token ?? ''))
-      return this.#claims
+      this.#claims ??= readClaims(this.#token ?? '')
+      return deepFreeze(this.#claims)
     },
   }
 }
@@ -162,11 +162,13 @@ class FrozenSet extends Set<string> {
   }
 }
 
+const NOTHING = new FrozenSet([])
 /** Callers share their sets: most have the same few roles. */
 const frozenSets = new Map<string, FrozenSet>()
 const MAX_SHARED_SETS = 1_000
 
 function frozenSetOf(values: readonly string[]): ReadonlySet<string> {
+  if (values.length === 0) return NOTHING
   const name = JSON.stringify(values)
   const shared = frozenSets.get(name)
   if (shared !== undefined) return shared
