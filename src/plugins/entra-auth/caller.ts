@@ -59,7 +59,8 @@ class VerifiedCaller implements Caller {
   readonly tokenId
   readonly issuer
   declare readonly claims: VerifiedClaims
-  readonly #token: string | undefined
+  /** The token, of a caller that is remembered with it. */
+  readonly #source: string | VerifiedClaims
   #claims: VerifiedClaims | undefined
 
   constructor(claims: VerifiedClaims, issuerKind: IssuerSettings['kind'], token: string | undefined) {
@@ -78,8 +79,7 @@ class VerifiedCaller implements Caller {
     this.subject = claims.sub
     this.tokenId = readText(claims['uti']) ?? readText(claims['jti'])
     this.issuer = claims.iss
-    this.#token = token
-    if (token === undefined) this.#claims = claims
+    this.#source = token ?? claims
     Object.defineProperty(this, 'claims', VerifiedCaller.#ownClaims)
     Object.freeze(this)
   }
@@ -88,8 +88,8 @@ class VerifiedCaller implements Caller {
   static readonly #ownClaims = {
     enumerable: true,
     get(this: VerifiedCaller) {
-      this.#claims ??= readClaims(this.#token ?? '')
-      return deepFreeze(this.#claims)
+      this.#claims ??= deepFreeze(typeof this.#source === 'string' ? readClaims(this.#source) : this.#source)
+      return this.#claims
     },
   }
 }
@@ -162,13 +162,11 @@ class FrozenSet extends Set<string> {
   }
 }
 
-const NOTHING = new FrozenSet([])
 /** Callers share their sets: most have the same few roles. */
 const frozenSets = new Map<string, FrozenSet>()
 const MAX_SHARED_SETS = 1_000
 
 function frozenSetOf(values: readonly string[]): ReadonlySet<string> {
-  if (values.length === 0) return NOTHING
   const name = JSON.stringify(values)
   const shared = frozenSets.get(name)
   if (shared !== undefined) return shared

@@ -8,7 +8,7 @@ import { type FetchJson, fetchJsonOverHttps } from './issuer-metadata.ts'
 import { type IssuerOptions, readIssuerOptions } from './issuer-options.ts'
 import { AccessRefusedError, TokenMissingError } from './refusals.ts'
 import { type AccessRules, assertMayCall, assertRoutePolicy, type RoutePolicy } from './route-policy.ts'
-import secondOpinion, { confirmSignature } from './second-opinion.ts'
+import { confirmSignature, registerSecondOpinion } from './second-opinion.ts'
 import { createTrustedIssuer, type IssuerUpkeep } from './trusted-issuer.ts'
 import type { JsonObject } from './unverified-token.ts'
 import { createVerifiedTokens, type VerifiedTokens } from './verified-tokens.ts'
@@ -115,7 +115,8 @@ const entraAuth: FastifyPluginAsync<EntraAuthOptions> = async (app, options) => 
     }),
   )
 
-  await app.register(secondOpinion)
+  await registerSecondOpinion(app)
+
   app.decorateRequest(verifiedCaller, null)
   app.decorateRequest(knownCaller, null)
   app.decorateRequest(options.decoratorName ?? 'caller', {

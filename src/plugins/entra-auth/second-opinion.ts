@@ -1,6 +1,5 @@
 import fastifyJwt from '@fastify/jwt'
-import type { FastifyPluginAsync, FastifyRequest } from 'fastify'
-import fp from 'fastify-plugin'
+import type { FastifyInstance, FastifyRequest } from 'fastify'
 import { bearerTokenOf } from './bearer-token.ts'
 import { wrongSignature } from './signature.ts'
 import type { VerifiedToken } from './verified-tokens.ts'
@@ -15,7 +14,7 @@ declare module 'fastify' {
 const candidates = new WeakMap<FastifyRequest, VerifiedToken>()
 
 /** Sets `@fastify/jwt` up, another implementation than signature.ts, to be asked about signatures alone. */
-const secondOpinion: FastifyPluginAsync = async (app) => {
+export async function registerSecondOpinion(app: FastifyInstance): Promise<void> {
   await app.register(fastifyJwt, {
     namespace: 'entra',
     jwtVerify: 'entraJwtVerify',
@@ -58,5 +57,3 @@ export async function confirmSignature(request: FastifyRequest, token: VerifiedT
 function isJwtError(error: unknown): boolean {
   return error instanceof Error && 'code' in error && /^(?:FST_JWT|FAST_JWT)_/.test(String(error.code))
 }
-
-export default fp(secondOpinion, { name: 'entra-second-opinion', fastify: '5.x' })
